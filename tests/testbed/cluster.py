@@ -1,0 +1,237 @@
+"""A cluster: brought up, mended, found again, taken down."""
+
+import fcntl
+import time
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from testbed import build, images, machine, sweep
+from testbed.addresses import AddressPlan
+from testbed.component import Component, ComponentDiedError
+from testbed.control import Node, Place, Pod, bystander
+from testbed.controlplane import ControlPlane
+from testbed.kube import Kube, KubeError
+from testbed.networks import network
+from testbed.node import NodeRuntime
+from testbed.pki import kubeconfig
+from testbed.spec import ClusterSpec, NodeSpec
+from testbed.state import Record, State
+from testbed.waiting import DeadlineError, wait_until
+from testbed.wiring import OUTSIDE, ROUTER, Wiring, free_kubectl_link
+
+ZONE = "topology.kubernetes.io/zone"
+PROGRAM_SETS = ("cni", "containerd", "coredns", "etcd", "kubernetes", "pause", "runc")
+
+
+class NoClusterError(Exception):
+    """There is no cluster with this name, or it is not what was asked for."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cluster:
+    """A cluster that is up, or being brought up."""
+
+    record: Record
+    kube: Kube
+
+    @property
+    def spec(self) -> ClusterSpec:
+        """What it is like."""
+        return self.record.spec
+
+    @property
+    def state(self) -> State:
+        """Its files."""
+        return State(name=self.spec.name)
+
+    @property
+    def plan(self) -> AddressPlan:
+        """Its addresses."""
+        return AddressPlan(spec=self.spec)
+
+    @property
+    def kubeconfig(self) -> Path:
+        """For `kubectl` on this machine."""
+        return self.state.kubeconfig
+
+    @property
+    def control_plane(self) -> ControlPlane:
+        """What decides in it."""
+        return ControlPlane(state=self.state, record=self.record, plan=self.plan)
+
+    @property
+    def runtimes(self) -> tuple[NodeRuntime, ...]:
+        """The programs of its nodes."""
+        return tuple(NodeRuntime(state=self.state, plan=self.plan, spec=node) for node in self.spec.nodes)
+
+    def node(self, name: str) -> Node:
+        """One node, to run things on."""
+        return Node.at(NodeRuntime(state=self.state, plan=self.plan, spec=self.spec.node(name)))
+
+    @property
+    def nodes(self) -> tuple[Node, ...]:
+        """All nodes, to run things on."""
+        return tuple(Node.at(runtime) for runtime in self.runtimes)
+
+    def pod(self, namespace: str, name: str) -> Pod:
+        """A running pod's network namespace, to run things in."""
+        return Pod.find(self.kube, self.state.group, namespace, name)
+
+    @property
+    def outside(self) -> Place:
+        """The client that is no part of the cluster."""
+        return bystander(OUTSIDE, Wiring(plan=self.plan).namespace(OUTSIDE))
+
+    @property
+    def router(self) -> Place:
+        """The router between the node subnets and the network outside."""
+        return bystander(ROUTER, Wiring(plan=self.plan).namespace(ROUTER))
+
+    def components(self) -> tuple[Component, ...]:
+        """Every program of the cluster."""
+        return (
+            *self.control_plane.components(),
+            *(each for node in self.runtimes for each in node.components()),
+        )
+
+    @classmethod
+    def load(cls, name: str) -> "Cluster":
+        """A cluster that is up."""
+        record = Record.load(State(name=name))
+        if record is None or not record.finished:
+            raise NoClusterError(
+                f"There is no cluster {name!r}: python -m testbed up --name {name} makes one."
+            )
+        return _opened(record)
+
+    @classmethod
+    def up(cls, spec: ClusterSpec) -> "Cluster":
+        """Bring a cluster up; or, when it is up already, mend what has ended."""
+        machine.check(machine.why_not_run())
+        build.build(*PROGRAM_SETS, *network(spec.network).program_sets)
+        with _alone(spec.name):
+            record = Record.load(State(name=spec.name))
+            if record is not None and record.finished and record.spec == spec:
+                try:
+                    return _brought_up(record)
+                except (DeadlineError, ComponentDiedError, OSError, KubeError) as error:
+                    build.say(f"{spec.name} cannot be mended ({error}); it is made anew.")
+            sweep.remove(State(name=spec.name))
+            sweep.remember_namespace_folder()
+            record = Record(spec=spec, kubectl_link=free_kubectl_link())
+            record.save(State(name=spec.name))
+            _lay_out(record)
+            return _brought_up(record)
+
+    @classmethod
+    def down(cls, name: str) -> None:
+        """Remove a cluster, or what is left of it."""
+        machine.check(machine.why_not_run())
+        with _alone(name):
+            sweep.remove(State(name=name))
+
+    def wait_ready(self, timeout_seconds: float = 60) -> None:
+        """Wait until every node says that it is ready."""
+        names = {node.name for node in self.spec.nodes}
+
+        def all_ready() -> bool:
+            for component in self.components():
+                component.expect_running()
+            return names <= {node["metadata"]["name"] for node in self.kube.list("Node") if is_ready(node)}
+
+        wait_until(f"the nodes of {self.spec.name} are ready", all_ready, timeout_seconds=timeout_seconds)
+
+    def load_image(self, archive: Path) -> None:
+        """Give an image to every node."""
+        with ThreadPoolExecutor() as pool:
+            list(pool.map(lambda node: node.load_images([archive]), self.runtimes))
+
+
+def is_ready(thing: Mapping[str, Any]) -> bool:
+    """Whether a node or pod has the condition Ready."""
+    conditions = thing.get("status", {}).get("conditions", [])
+    return any(each["type"] == "Ready" and each["status"] == "True" for each in conditions)
+
+
+def _opened(record: Record) -> Cluster:
+    return Cluster(
+        record=record, kube=Kube.connect(str(record.kubectl_link[2]), State(name=record.spec.name).pki)
+    )
+
+
+def _lay_out(record: Record) -> None:
+    """Everything that is done once: wires, certificates, configuration."""
+    state, plan = State(name=record.spec.name), AddressPlan(spec=record.spec)
+    Wiring(plan=plan).create(record.kubectl_link)
+    ControlPlane(state=state, record=record, plan=plan).write_identities()
+    state.write("kubeconfigs/admin-inside", kubeconfig(state.pki, "admin", plan.api_url))
+    for node in record.spec.nodes:
+        NodeRuntime(state=state, plan=plan, spec=node).prepare()
+
+
+def _brought_up(record: Record) -> Cluster:
+    """Start what does not run, and wait until the nodes are ready."""
+    cluster = _opened(record)
+    started = time.monotonic()
+    archives = list(images.standard())
+    etcd, api_server, *others = cluster.control_plane.components()
+    etcd.start()
+    api_server.start()
+
+    def start_node(node: NodeRuntime) -> None:
+        node.start_machine()
+        if not record.finished:
+            node.load_images(archives)
+
+    with ThreadPoolExecutor() as pool:
+        nodes = [pool.submit(start_node, node) for node in cluster.runtimes]
+        _wait_for_api(cluster.kube, api_server)
+        build.say(f"API server ready after {time.monotonic() - started:.1f} s")
+        for component in others:
+            component.start()
+        cluster.kube.apply(*(_node_object(cluster.plan, node) for node in cluster.spec.nodes))
+        for each in nodes:
+            each.result()
+    build.say(f"Images loaded after {time.monotonic() - started:.1f} s")
+    for runtime in cluster.runtimes:
+        for component in runtime.components():
+            component.start()
+    cluster.wait_ready()
+    build.say(f"Nodes ready after {time.monotonic() - started:.1f} s")
+    finished = replace(record, finished=True)
+    finished.save(cluster.state)
+    return replace(cluster, record=finished)
+
+
+def _wait_for_api(kube: Kube, api_server: Component) -> None:
+    def ready() -> bool:
+        api_server.expect_running()
+        return kube.ready()
+
+    wait_until("the API server is ready", ready)
+
+
+def _node_object(plan: AddressPlan, node: NodeSpec) -> dict[str, Any]:
+    """The kubelet finds its Node already there, with a range for pods that follows from the description."""
+    ranges = [str(plan.pods_of(node, version)) for version in plan.versions]
+    labels = {"kubernetes.io/hostname": node.name} | ({ZONE: node.zone} if node.zone else {})
+    return {
+        "apiVersion": "v1",
+        "kind": "Node",
+        "metadata": {"name": node.name, "labels": labels},
+        "spec": {"podCIDR": ranges[0], "podCIDRs": ranges},
+    }
+
+
+@contextmanager
+def _alone(name: str) -> Iterator[None]:
+    """Two runs for the same cluster wait for each other."""
+    lock_file = build.cache_folder() / "locks" / name
+    lock_file.parent.mkdir(parents=True, exist_ok=True)
+    with lock_file.open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield

@@ -1,0 +1,76 @@
+"""A program of the cluster that runs in the background: started, found again, stopped, killed."""
+
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from testbed import machine
+from testbed.state import State
+
+LAUNCH = Path(__file__).with_name("launch.sh")
+LOG_TAIL_BYTES = 4000
+
+
+class ComponentDiedError(Exception):
+    """A program ended on its own; the message holds the end of its log."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Component:
+    """One program, in a control group of its own by which it is found again."""
+
+    state: State
+    place: str
+    """`control`, or the node that it runs on."""
+    name: str
+    command: tuple[str, ...]
+    environment: Mapping[str, str]
+    group_of_place: bool = False
+    """Whether it starts in the group of the whole place, to move to its own later."""
+
+    @property
+    def title(self) -> str:
+        """Such as `node1/kubelet`."""
+        return f"{self.place}/{self.name}"
+
+    @property
+    def log(self) -> Path:
+        """What it writes."""
+        return self.state.log(self.title)
+
+    def start(self) -> None:
+        """Start it, unless it runs."""
+        if self.running():
+            return
+        groups = self.state.group.leaf(self.place).create(None if self.group_of_place else self.name)
+        self.log.parent.mkdir(parents=True, exist_ok=True)
+        environment = {"PATH": machine.SYSTEM_PATH, "HOME": "/root"} | dict(self.environment)
+        subprocess.run(
+            [str(LAUNCH), str(self.log), *map(str, groups), "--", *self.command], env=environment, check=True
+        )
+
+    def running(self) -> bool:
+        """Whether it runs."""
+        return bool(self.state.group.leaf(self.title).pids())
+
+    def expect_running(self) -> None:
+        """Stop with its log when it has ended."""
+        if not self.running():
+            raise ComponentDiedError(f"{self.title} has ended. The end of {self.log}:\n{self.log_tail()}")
+
+    def kill(self) -> None:
+        """SIGKILL; its children in the same group end with it."""
+        self.state.group.leaf(self.title).kill()
+
+    def freeze(self, frozen: bool) -> None:
+        """Stop it where it is, or let it go on."""
+        self.state.group.leaf(self.title).freeze(frozen)
+
+    def log_tail(self) -> str:
+        """The end of what it wrote."""
+        if not self.log.exists():
+            return ""
+        with self.log.open("rb") as log:
+            log.seek(max(0, log.seek(0, 2) - LOG_TAIL_BYTES))
+            return log.read().decode(errors="replace")

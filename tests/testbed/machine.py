@@ -1,0 +1,72 @@
+"""What this machine must have before a cluster can run on it, said in one sentence when it is missing."""
+
+import os
+import shutil
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+GO_NEEDED = (1, 26)
+PACKAGES = Path(__file__).with_name("packages.txt")
+SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+
+class MissingOnMachineError(Exception):
+    """The test bed cannot work here; the message says what to install or change."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Requirement:
+    """A program or file, and the package that brings it."""
+
+    what: str
+    package: str
+
+    def met(self) -> bool:
+        """Whether it is there."""
+        if self.what.startswith("/"):
+            return Path(self.what).exists()
+        return shutil.which(self.what, path=SYSTEM_PATH) is not None
+
+
+def requirements() -> tuple[Requirement, ...]:
+    """Everything the test bed uses of the system."""
+    lines = (line.split() for line in PACKAGES.read_text().splitlines() if line and not line.startswith("#"))
+    return tuple(Requirement(what=what, package=package) for what, package in lines)
+
+
+def go_program() -> str | None:
+    """Where Go is: on the PATH, or where its own archive puts it."""
+    return shutil.which("go") or shutil.which("go", path="/usr/local/go/bin")
+
+
+def why_not_build() -> str | None:
+    """Why programs cannot be built here, or None."""
+    if go_program() is None:
+        return f"Go {GO_NEEDED[0]}.{GO_NEEDED[1]} or newer is missing: install it from https://go.dev/dl/."
+    return _missing_packages()
+
+
+def why_not_run() -> str | None:
+    """Why a cluster cannot run here, or None."""
+    if sys.platform != "linux":
+        return f"A cluster needs Linux namespaces, and this is {sys.platform}."
+    if os.geteuid() != 0:
+        return "A cluster needs root: run this as root (sudo)."
+    return _missing_packages()
+
+
+def check(*reasons: str | None) -> None:
+    """Stop with the first reason there is."""
+    for reason in reasons:
+        if reason is not None:
+            raise MissingOnMachineError(reason)
+
+
+def _missing_packages() -> str | None:
+    missing = [each for each in requirements() if not each.met()]
+    if not missing:
+        return None
+    packages = " ".join(sorted({each.package for each in missing}))
+    names = ", ".join(each.what for each in missing)
+    return f"Missing on this machine: {names}; `make testbed-packages` (or: apt-get install {packages}) brings it."
