@@ -128,4 +128,10 @@ class ClusterSpec:
             NodeSpec(**node | {"proxy": Proxy(node["proxy"]) if node["proxy"] else None})
             for node in data["nodes"]
         )
-        return cls(**data | {"nodes": nodes, "proxy": Proxy(data["proxy"]), "family": Family(data["family"])})
+        return cls(**_typed(data) | {"nodes": nodes})
+
+
+def _typed(data: dict[str, Any]) -> dict[str, Any]:
+    """Words given on the command line or read from a file, as the types that they name."""
+    kinds: dict[str, type[StrEnum]] = {"proxy": Proxy, "family": Family}
+    return data | {name: kind(data[name]) for name, kind in kinds.items() if name in data}
