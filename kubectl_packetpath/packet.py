@@ -1,0 +1,143 @@
+"""A packet on its way, with what the kernel knows about it.
+
+Never changed, only replaced: every step of a trace can show the packet before and after.
+"""
+
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from ipaddress import IPv4Address, IPv6Address
+
+Address = IPv4Address | IPv6Address
+
+ICMP, TCP, UDP, ICMPV6, SCTP = 1, 6, 17, 58, 132
+PROTOCOL_NAMES = {ICMP: "icmp", TCP: "tcp", UDP: "udp", ICMPV6: "icmpv6", SCTP: "sctp", 4: "ipip", 47: "gre"}
+PROTOCOL_NUMBERS = {name: number for number, name in PROTOCOL_NAMES.items()}
+
+TCP_SYN, TCP_ACK, TCP_RST, TCP_FIN = 0x02, 0x10, 0x04, 0x01
+
+
+class State(StrEnum):
+    """What connection tracking says of the packet (`ctstate`)."""
+
+    NEW = "NEW"
+    ESTABLISHED = "ESTABLISHED"
+    RELATED = "RELATED"
+    INVALID = "INVALID"
+    UNTRACKED = "UNTRACKED"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Flow:
+    """One direction of a connection."""
+
+    source: Address
+    destination: Address
+    protocol: int
+    sport: int
+    dport: int
+
+    @property
+    def reversed(self) -> "Flow":
+        """The direction back."""
+        return replace(
+            self, source=self.destination, destination=self.source, sport=self.dport, dport=self.sport
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Connection:
+    """The connection that a packet belongs to, in the namespace where it is now.
+
+    Attached by the conntrack stage and left behind when the packet leaves the namespace.
+    """
+
+    state: State
+    original: Flow
+    """The first packet's direction, as it was before any NAT here."""
+    reply: Flow
+    """What an answer will look like when it comes in: NAT shows as a difference to `original`."""
+    is_reply: bool = False
+    """This packet travels in the reply direction."""
+    mark: int = 0
+    zone: int = 0
+    dnat_done: bool = False
+    """The destination was decided (changed, or found to stay): later nat chains are not walked."""
+    snat_done: bool = False
+    confirmed: bool = False
+    """It was in the table before this packet: nat chains are not walked at all."""
+    labels: int = 0
+    expected_by: str = ""
+
+    @property
+    def destination_changed(self) -> bool:
+        """DNAT applies (IPS_DST_NAT)."""
+        return (self.reply.source, self.reply.sport) != (self.original.destination, self.original.dport)
+
+    @property
+    def source_changed(self) -> bool:
+        """SNAT applies (IPS_SRC_NAT)."""
+        return (self.reply.destination, self.reply.dport) != (self.original.source, self.original.sport)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Packet:
+    """An IP packet."""
+
+    source: Address
+    destination: Address
+    protocol: int
+    """IANA number."""
+    sport: int | None = None
+    dport: int | None = None
+    icmp_type: int | None = None
+    icmp_code: int | None = None
+    icmp_id: int | None = None
+    tcp_flags: int = TCP_SYN
+    ttl: int = 64
+    tos: int = 0
+    size_bytes: int = 60
+    """Length of the IP packet, headers included."""
+    dont_fragment: bool = True
+    fragment_offset: int = 0
+    mark: int = 0
+    """skb mark; does not leave the namespace over a wire (veth keeps it within one host only if set so)."""
+    priority: int = 0
+    source_mac: str = ""
+    destination_mac: str = ""
+    connection: Connection | None = None
+    sport_chosen: bool = False
+    """The source port is the kernel's choice (ephemeral or remapped): no rule can rely on its value."""
+    uid: int | None = None
+    """Owner of the local socket that sent it; None for a packet that came from outside."""
+    gid: int | None = None
+    inner: "Packet | None" = None
+    """The packet that this one carries (VXLAN, IPIP, …)."""
+    vni: int | None = None
+
+    @property
+    def family(self) -> int:
+        """4 or 6."""
+        return self.source.version
+
+    @property
+    def flow(self) -> Flow:
+        """The tuple by which connection tracking knows this packet (ICMP: id, type * 256 + code)."""
+        if self.icmp_type is not None:
+            sport, dport = self.icmp_id or 0, self.icmp_type * 256 + (self.icmp_code or 0)
+        else:
+            sport, dport = self.sport or 0, self.dport or 0
+        return Flow(
+            source=self.source, destination=self.destination, protocol=self.protocol, sport=sport, dport=dport
+        )
+
+    def __str__(self) -> str:
+        """For people: `tcp 10.0.0.1:40000 > 10.96.0.1:443`."""
+        name = PROTOCOL_NAMES.get(self.protocol, f"protocol {self.protocol}")
+        return f"{name} {endpoint(self.source, self.sport)} > {endpoint(self.destination, self.dport)}"
+
+
+def endpoint(address: Address, port: int | None) -> str:
+    """`10.0.0.1:80`, `[fd00::1]:80`, or the bare address where there is no port."""
+    if port is None:
+        return str(address)
+    return f"[{address}]:{port}" if address.version == 6 else f"{address}:{port}"

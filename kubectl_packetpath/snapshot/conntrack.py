@@ -1,0 +1,63 @@
+"""Tracked connections, kept as the kernel's messages.
+
+Kernel: include/uapi/linux/netfilter/nfnetlink_conntrack.h
+"""
+
+from dataclasses import dataclass
+
+from kubectl_packetpath.snapshot.absent import Absent
+from kubectl_packetpath.snapshot.links import Address
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FlowKey:
+    """What identifies one direction of a connection."""
+
+    source: Address
+    destination: Address
+    protocol: int
+    sport: int
+    """Source port, or the ICMP identifier."""
+    dport: int
+    """Destination port, or ICMP type * 256 + code."""
+    zone: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FlowAnswer:
+    """What the kernel answered about one flow."""
+
+    key: FlowKey
+    message: bytes | None
+    """Attributes of the entry (after nfgenmsg); None: no such connection."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CpuStatistics:
+    """Connection tracking counters of one CPU (`conntrack -S`)."""
+
+    cpu: int
+    found: int = 0
+    invalid: int = 0
+    insert: int = 0
+    insert_failed: int = 0
+    drop: int = 0
+    early_drop: int = 0
+    error: int = 0
+    search_restart: int = 0
+    clash_resolve: int = 0
+    chain_too_long: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Conntrack:
+    """The connection table of a namespace: all of it, or the flows that were asked about."""
+
+    active: bool = True
+    """Whether connections are tracked here at all: some rule or module has turned it on."""
+    entries: tuple[bytes, ...] | Absent = ()
+    """Attributes of each entry (after nfgenmsg)."""
+    answers: tuple[FlowAnswer, ...] = ()
+    count: int = 0
+    maximum: int = 0
+    statistics: tuple[CpuStatistics, ...] = ()

@@ -1,0 +1,136 @@
+"""Network devices and their addresses.
+
+Kernel: include/uapi/linux/if_link.h, if_addr.h, if_bridge.h
+"""
+
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv6Address
+
+Address = IPv4Address | IPv6Address
+
+IFF_UP = 0x1
+IFF_LOOPBACK = 0x8
+IFF_NOARP = 0x80
+IFF_PROMISC = 0x100
+IFF_RUNNING = 0x40
+IFF_LOWER_UP = 0x10000
+
+BRIDGE_PORT_FORWARDING = 3
+"""The spanning tree state in which a bridge port passes frames."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Vxlan:
+    """What a VXLAN device does to a frame."""
+
+    vni: int
+    local: Address | None = None
+    remote: Address | None = None
+    """The default destination or multicast group; None when only FDB entries name peers."""
+    port: int
+    """UDP destination port."""
+    underlay: int | None = None
+    """Index of the device that the outer packet is bound to."""
+    learning: bool = True
+    collect_metadata: bool = False
+    """True for a device driven by routes or eBPF (`external`): its VNI comes with each packet."""
+    l3miss: bool = False
+    ttl: int = 0
+    tos: int = 0
+    udp_checksum: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bridge:
+    """Settings of a bridge itself."""
+
+    vlan_filtering: bool = False
+    nf_call_iptables: bool = False
+    """The bridge's own switch; the sysctl of the same name turns it on for all bridges."""
+    nf_call_ip6tables: bool = False
+    stp: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BridgePort:
+    """Settings of a device as a port of its bridge (`bridge -d link`)."""
+
+    state: int = BRIDGE_PORT_FORWARDING
+    hairpin: bool = False
+    learning: bool = True
+    unicast_flood: bool = True
+    isolated: bool = False
+    proxy_arp: bool = False
+    neigh_suppress: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tunnel:
+    """An IPIP, SIT, GRE, IP6 tunnel or Geneve device."""
+
+    local: Address | None = None
+    remote: Address | None = None
+    ttl: int = 0
+    underlay: int | None = None
+    key: int | None = None
+    """GRE key or Geneve VNI."""
+    port: int | None = None
+    collect_metadata: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Link:
+    """A network device as its namespace sees it."""
+
+    index: int
+    name: str
+    kind: str = ""
+    """IFLA_INFO_KIND (`veth`, `bridge`, `vxlan`, …); empty for hardware and loopback."""
+    mac: str = ""
+    mtu: int = 0
+    flags: int = 0
+    """IFF_* bits."""
+    operstate: str = ""
+    master: int | None = None
+    """Index of the bridge, bond or VRF that owns this device."""
+    link: int | None = None
+    """IFLA_LINK: the peer of a veth, the lower device of a VLAN, macvlan or tunnel."""
+    link_netnsid: int | None = None
+    """The namespace in which `link` is to be looked up; None: this one."""
+    vxlan: Vxlan | None = None
+    bridge: Bridge | None = None
+    port: BridgePort | None = None
+    tunnel: Tunnel | None = None
+    vlan_id: int | None = None
+    mode: str = ""
+    """Mode of a macvlan or ipvlan, by its iproute2 name."""
+    vrf_table: int | None = None
+    xdp_program: int | None = None
+    """Id of an attached XDP program."""
+    has_tc_programs: bool = False
+    """An eBPF program sits at the device's clsact or tcx hook and may decide about any packet."""
+
+    @property
+    def is_up(self) -> bool:
+        """Administratively up; the kernel sends and receives nothing on a device that is down."""
+        return bool(self.flags & IFF_UP)
+
+    @property
+    def is_loopback(self) -> bool:
+        """The namespace's `lo`."""
+        return bool(self.flags & IFF_LOOPBACK)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InterfaceAddress:
+    """An address of a device."""
+
+    link: int
+    address: Address
+    """The local address (IFA_LOCAL where there is one)."""
+    prefix_length: int
+    scope: int = 0
+    """RT_SCOPE_*: 0 global, 253 link, 254 host."""
+    flags: int = 0
+    """IFA_F_* bits; 0x01 secondary, 0x08 dadfailed, 0x20 deprecated, 0x40 tentative."""
+    peer: Address | None = None
