@@ -28,3 +28,27 @@ cluster: .venv/.installed ## bring a test cluster up (NAME=dev CLUSTER="--nodes 
 .PHONY: cluster-down
 cluster-down: .venv/.installed ## remove it, and everything that it left
 	@$(TESTBED) down --name $(NAME)
+
+.PHONY: test
+test: .venv/.installed ## all checks and tests that this machine can run
+	@sh tests/prepare.sh
+	@$(MAKE) --no-print-directory check
+	.venv/bin/pytest -q tests
+
+.PHONY: check
+check: .venv/.installed ## format, lint, types and the rules of the house
+	.venv/bin/ruff format --check -q .
+	.venv/bin/ruff check -q .
+	.venv/bin/mypy kubectl_packetpath agent/packetpath_agent tests
+
+.PHONY: demo
+demo: .venv/.installed ## the path of two Services, one of them broken, from a recording of a real cluster
+	@sh docs/demo.sh
+
+.PHONY: bench
+bench: .venv/.installed ## costs on a node with 10,000 Services, side by side with the system's own tools
+	@PYTHONPATH=.:agent:tests $(PYTHON) tests/bench/run.py
+
+.PHONY: kind
+kind: .venv/.installed ## with Docker: a kind cluster, the agent's image, demo Services, one path (MODE=iptables|nftables)
+	@sh tests/kind/run.sh $(MODE)
