@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from testbed import build, images, machine, sweep
-from testbed.addresses import AddressPlan
+from testbed import build, dns, images, machine, sweep
+from testbed.addresses import AddressPlan, Network
 from testbed.component import Component, ComponentDiedError
 from testbed.control import Node, Place, Pod, bystander
 from testbed.controlplane import ControlPlane
@@ -111,7 +111,7 @@ class Cluster:
     @classmethod
     def up(cls, spec: ClusterSpec) -> "Cluster":
         """Bring a cluster up; or, when it is up already, mend what has ended."""
-        machine.check(machine.why_not_run())
+        machine.check(machine.why_not_run(), machine.why_not_proxies(spec))
         build.build(*PROGRAM_SETS, *network(spec.network).program_sets)
         with _alone(spec.name):
             record = Record.load(State(name=spec.name))
@@ -145,6 +145,13 @@ class Cluster:
 
         wait_until(f"the nodes of {self.spec.name} are ready", all_ready, timeout_seconds=timeout_seconds)
 
+    def route_from_outside(self, destination: Network, *nodes: Node) -> None:
+        """Make the router send packets for such addresses to nodes: load balancer addresses, say."""
+        ways = " ".join(f"nexthop via {node.address(destination.version)}" for node in nodes)
+        self.router.run(
+            ["ip", f"-{destination.version}", "route", "replace", str(destination), *ways.split()]
+        )
+
     def load_image(self, archive: Path) -> None:
         """Give an image to every node."""
         with ThreadPoolExecutor() as pool:
@@ -166,7 +173,9 @@ def _opened(record: Record) -> Cluster:
 def _lay_out(record: Record) -> None:
     """Everything that is done once: wires, certificates, configuration."""
     state, plan = State(name=record.spec.name), AddressPlan(spec=record.spec)
-    Wiring(plan=plan).create(record.kubectl_link)
+    wiring = Wiring(plan=plan)
+    wiring.create(record.kubectl_link)
+    wiring.namespace(ROUTER).ip(*network(plan.spec.network).router_routes(plan))
     ControlPlane(state=state, record=record, plan=plan).write_identities()
     state.write("kubeconfigs/admin-inside", kubeconfig(state.pki, "admin", plan.api_url))
     for node in record.spec.nodes:
@@ -202,6 +211,9 @@ def _brought_up(record: Record) -> Cluster:
             component.start()
     cluster.wait_ready()
     build.say(f"Nodes ready after {time.monotonic() - started:.1f} s")
+    if cluster.spec.dns:
+        cluster.kube.apply(*dns.manifests(cluster.plan))
+        dns.wait_ready(cluster.kube)
     finished = replace(record, finished=True)
     finished.save(cluster.state)
     return replace(cluster, record=finished)

@@ -6,6 +6,8 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from testbed.spec import ClusterSpec, Proxy
+
 GO_NEEDED = (1, 26)
 PACKAGES = Path(__file__).with_name("packages.txt")
 SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -54,6 +56,16 @@ def why_not_run() -> str | None:
     if os.geteuid() != 0:
         return "A cluster needs root: run this as root (sudo)."
     return _missing_packages()
+
+
+def why_not_proxies(spec: ClusterSpec) -> str | None:
+    """Why this machine's kernel cannot run one of the proxies, or None."""
+    if (
+        any(spec.proxy_of(node.name) is Proxy.IPVS for node in spec.nodes)
+        and not Path("/proc/net/ip_vs").exists()
+    ):
+        return "This kernel has no ip_vs (modprobe ip_vs loads it where it is a module); the virtual machine's has it."
+    return None
 
 
 def check(*reasons: str | None) -> None:

@@ -8,6 +8,8 @@ from testbed.images import AGNHOST
 
 TCP_PORT, UDP_PORT, SCTP_PORT = 8080, 8081, 8082
 CONTAINER = "server"
+GATE = "testbed/gate"
+"""A condition of pods that only tests set."""
 Manifest = dict[str, Any]
 
 
@@ -20,6 +22,8 @@ class Server:
     node: str | None = None
     """None: one where the scheduler likes."""
     host_network: bool = False
+    gated: bool = False
+    """Whether its pods become ready only when a test opens their gate (`faults.set_gate`)."""
 
     @property
     def labels(self) -> dict[str, str]:
@@ -29,7 +33,8 @@ class Server:
     def pod_spec(self) -> Manifest:
         """What a pod of it is like."""
         placed = {"nodeName": self.node} if self.node else {}
-        return placed | {
+        gates = {"readinessGates": [{"conditionType": GATE}]} if self.gated else {}
+        return (placed | gates) | {
             "terminationGracePeriodSeconds": 0,
             "hostNetwork": self.host_network,
             "automountServiceAccountToken": False,

@@ -68,6 +68,9 @@ class PodNetwork(Protocol):
     def routes(self, place: NodePlace) -> Sequence[str]:
         """Routes that the node needs, as `ip route replace` takes them (with -4 or -6 in front)."""
 
+    def router_routes(self, plan: AddressPlan) -> Sequence[str]:
+        """Routes that the router between the subnets needs: `ip` commands."""
+
     def rules(self, place: NodePlace) -> Sequence["Rule"]:
         """Firewall rules that the node needs."""
 
@@ -103,6 +106,17 @@ def routes_to_other_nodes(place: NodePlace) -> list[str]:
                 way = place.plan.lan(place.node.subnet, version)[1]
             routes.append(f"-{version} route replace {place.plan.pods_of(other, version)} via {way} dev eth0")
     return routes
+
+
+def routes_on_router(plan: AddressPlan) -> list[str]:
+    """Where each node's pods are, for networks whose packets cross the router with the pods' own addresses."""
+    if len(plan.spec.subnets) == 1:
+        return []
+    return [
+        f"route replace {plan.pods_of(node, version)} via {plan.node(node, version)}"
+        for node in plan.spec.nodes
+        for version in plan.versions
+    ]
 
 
 def masquerade_outside(place: NodePlace) -> list[Rule]:

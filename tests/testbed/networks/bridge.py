@@ -6,6 +6,7 @@ The plainest network there is: `bridge` plugs each pod's veth into cni0, and pac
 from dataclasses import dataclass
 from typing import Any
 
+from testbed.addresses import AddressPlan
 from testbed.networks.base import (
     NetworkDaemon,
     NodePlace,
@@ -13,6 +14,7 @@ from testbed.networks.base import (
     config_list,
     host_local,
     masquerade_outside,
+    routes_on_router,
     routes_to_other_nodes,
 )
 
@@ -32,6 +34,10 @@ class Bridge:
     def routes(self, place: NodePlace) -> list[str]:
         """To every other node's pods."""
         return routes_to_other_nodes(place)
+
+    def router_routes(self, plan: AddressPlan) -> list[str]:
+        """Pods keep their addresses on the way to the other subnet, so the router has to know them."""
+        return routes_on_router(plan)
 
     def rules(self, place: NodePlace) -> list[Rule]:
         """Only what leaves the cluster is masqueraded."""
