@@ -47,7 +47,7 @@ demo: .venv/.installed ## the path of two Services, one of them broken, from a r
 
 .PHONY: bench
 bench: .venv/.installed ## costs on a node with 10,000 Services, side by side with the system's own tools
-	@PYTHONPATH=.:agent:tests $(PYTHON) tests/bench/run.py
+	@PYTHONPATH=.:agent:tests $(PYTHON) -m bench.run
 
 .PHONY: kind
 kind: .venv/.installed ## with Docker: a kind cluster, the agent's image, demo Services, one path (MODE=iptables|nftables)
