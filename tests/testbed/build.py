@@ -36,6 +36,8 @@ class ProgramSet:
     cgo: bool
     tags: tuple[str, ...]
     ldflags: str
+    needed_by_clusters: bool
+    """Whether every cluster needs it."""
 
     @property
     def folder(self) -> Path:
@@ -108,6 +110,7 @@ def _read_set(folder: Path) -> ProgramSet:
         name=folder.name,
         cgo=read.get("cgo", False),
         tags=tuple(read.get("tags", ())),
+        needed_by_clusters=not read.get("optional", False),
         ldflags=f"{COMMON_LDFLAGS} {read.get('ldflags', '')}".strip(),
     )
 

@@ -24,7 +24,6 @@ from testbed.waiting import DeadlineError, wait_until
 from testbed.wiring import OUTSIDE, ROUTER, Wiring, free_kubectl_link
 
 ZONE = "topology.kubernetes.io/zone"
-PROGRAM_SETS = ("cni", "containerd", "coredns", "etcd", "kubernetes", "pause", "runc")
 
 
 class NoClusterError(Exception):
@@ -112,7 +111,8 @@ class Cluster:
     def up(cls, spec: ClusterSpec) -> "Cluster":
         """Bring a cluster up; or, when it is up already, mend what has ended."""
         machine.check(machine.why_not_run(), machine.why_not_proxies(spec))
-        build.build(*PROGRAM_SETS, *network(spec.network).program_sets)
+        always = [each.name for each in build.program_sets() if each.needed_by_clusters]
+        build.build(*always, *network(spec.network).program_sets)
         with _alone(spec.name):
             record = Record.load(State(name=spec.name))
             if record is not None and record.finished and record.spec == spec:
@@ -121,6 +121,7 @@ class Cluster:
                 except (DeadlineError, ComponentDiedError, OSError, KubeError) as error:
                     build.say(f"{spec.name} cannot be mended ({error}); it is made anew.")
             sweep.remove(State(name=spec.name))
+            machine.check(machine.why_not_another(spec))
             sweep.remember_namespace_folder()
             record = Record(spec=spec, kubectl_link=free_kubectl_link())
             record.save(State(name=spec.name))

@@ -3,6 +3,7 @@
 import os
 import shutil
 import sys
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from testbed.spec import ClusterSpec, Proxy
 
 GO_NEEDED = (1, 26)
 PACKAGES = Path(__file__).with_name("packages.txt")
+INOTIFY_OF_CONTROL_PLANE, INOTIFY_OF_NODE = 12, 10
 SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
@@ -68,11 +70,32 @@ def why_not_proxies(spec: ClusterSpec) -> str | None:
     return None
 
 
+def why_not_another(spec: ClusterSpec) -> str | None:
+    """Why there is no room for one cluster more, or None."""
+    needed = INOTIFY_OF_CONTROL_PLANE + INOTIFY_OF_NODE * len(spec.nodes)
+    limit = int(Path("/proc/sys/fs/inotify/max_user_instances").read_text())
+    if (free := limit - _inotify_instances()) >= needed:
+        return None
+    return (
+        f"This cluster needs about {needed} inotify instances, and {free} of {limit} are free: take another one down "
+        f"(python -m testbed list), or raise the limit (sysctl fs.inotify.max_user_instances=1024)."
+    )
+
+
 def check(*reasons: str | None) -> None:
     """Stop with the first reason there is."""
     for reason in reasons:
         if reason is not None:
             raise MissingOnMachineError(reason)
+
+
+def _inotify_instances() -> int:
+    """How many of them root's processes have: the limit is per user."""
+    count = 0
+    for folder in Path("/proc").glob("[0-9]*/fd"):
+        with suppress(OSError):
+            count += sum(str(each.readlink()) == "anon_inode:inotify" for each in folder.iterdir())
+    return count
 
 
 def _missing_packages() -> str | None:
