@@ -1,0 +1,229 @@
+"""Policy rules and tables: from a question about routing to the route that answers it.
+
+Rules are asked in order of priority until a table has an answer; in a table the longest prefix wins, then
+tos, then metric. Next hops of the winner become one way each, by weight.
+
+Kernel: net/core/fib_rules.c, net/ipv4/fib_rules.c, fib_trie.c, fib_semantics.c; net/ipv6/route.c
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from fractions import Fraction
+
+from kubectl_packetpath.packet import Address
+from kubectl_packetpath.snapshot.links import Link
+from kubectl_packetpath.snapshot.routing import (
+    RTNH_F_DEAD,
+    RTNH_F_LINKDOWN,
+    RTNH_F_ONLINK,
+    TABLE_LOCAL,
+    TABLE_MAIN,
+    NextHop,
+    PolicyRule,
+    Route,
+)
+from kubectl_packetpath.snapshot.state import NamespaceState
+from kubectl_packetpath.walk.rules import matches, named_table
+from kubectl_packetpath.walk.tables import PrefixTable, Tables, tables_of
+from kubectl_packetpath.walk.ways import RouteQuery, Way
+
+BLACKHOLE = NextHop(flags=0)
+REJECTING = {"blackhole", "unreachable", "prohibit"}
+LEGACY_TOS_MASK = 0x1C
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Match:
+    """A route that answers, with the next hops that are alive."""
+
+    route: Route
+    hops: tuple[NextHop, ...]
+    type: str
+
+
+def search(state: NamespaceState, query: RouteQuery) -> tuple[Way, ...]:
+    """The ways that rules and tables allow; one of type `none` where nothing matches."""
+    tables = tables_of(state)
+    assumed: tuple[str, ...] = ()
+    rules = tables.rules[query.destination.version]
+    position = 0
+    while position < len(rules):
+        rule = rules[position]
+        position += 1
+        holds, doubts = matches(rule, query, tables)
+        assumed += doubts
+        if not holds or rule.action == "nop":
+            continue
+        if rule.action == "goto":
+            position = _target(rules, rule, position)
+            continue
+        if rule.action in REJECTING:
+            return (Way(type=rule.action, rule=rule, assumed=assumed),)
+        match = _in_table(state, tables, rule, query)
+        if match is None or match.type == "throw":
+            continue
+        if _suppressed(rule, match):
+            continue
+        if rule.suppress_group is not None:
+            assumed += (f"ip rule {rule.priority}: suppress_ifgroup is not modelled",)
+        doubt = _merged_doubt(tables, rule, query, match)
+        return tuple(_ways(tables, rule, match, query, assumed + doubt))
+    return (Way(type="none", assumed=assumed),)
+
+
+def _target(rules: tuple[PolicyRule, ...], rule: PolicyRule, position: int) -> int:
+    """Where a goto goes on; a target that does not exist makes it a rule without effect."""
+    for index, other in enumerate(rules):
+        if other.priority == rule.goto:
+            return index
+    return position
+
+
+def _suppressed(rule: PolicyRule, match: Match) -> bool:
+    limit = rule.suppress_prefix_length
+    return limit is not None and match.route.destination.prefixlen <= limit
+
+
+def _in_table(state: NamespaceState, tables: Tables, rule: PolicyRule, query: RouteQuery) -> Match | None:
+    number = named_table(rule, query, tables)
+    table = tables.prefixes.get((query.destination.version, number)) if number is not None else None
+    if table is None:
+        return None
+    if query.destination.version == 4:
+        return _match4(state, tables, table, query)
+    return _match6(state, tables, table, query)
+
+
+def _match4(state: NamespaceState, tables: Tables, table: PrefixTable, query: RouteQuery) -> Match | None:
+    for route in table.matching(query.destination):
+        if route.tos and route.tos != query.tos & LEGACY_TOS_MASK:
+            continue
+        if route.type in REJECTING or route.type == "throw":
+            return Match(route=route, hops=(), type=route.type)
+        hops = hops_of(route, tables)
+        if hops == (BLACKHOLE,):
+            return Match(route=route, hops=(), type="blackhole")
+        alive = tuple(hop for hop in hops if _usable(state, tables, hop, query))
+        if query.oif is not None:
+            alive = tuple(hop for hop in alive if hop.device == query.oif.index)[:1]
+        if alive:
+            return Match(route=route, hops=alive, type=route.type)
+    return None
+
+
+def _match6(state: NamespaceState, tables: Tables, table: PrefixTable, query: RouteQuery) -> Match | None:
+    wanted = query.oif or (query.iif if needs_device(query.destination) else None)
+    strict = wanted is not None and (
+        needs_device(query.destination) or query.source is None or query.source.is_unspecified
+    )
+    best: Match | None = None
+    best_score = -1
+    for route in table.matching(query.destination):
+        if route.source is not None and route.source.prefixlen and query.source not in route.source:
+            continue
+        if best is not None and not _same_leaf(best.route, route):
+            break
+        match, score = _scored(state, tables, route, query, wanted)
+        if match is None or (strict and not score & 2):
+            continue
+        if score > best_score:
+            best, best_score = match, score
+    return best
+
+
+def _same_leaf(one: Route, other: Route) -> bool:
+    return (one.destination, one.source, one.metric) == (other.destination, other.source, other.metric)
+
+
+def _scored(
+    state: NamespaceState, tables: Tables, route: Route, query: RouteQuery, wanted: Link | None
+) -> tuple[Match | None, int]:
+    """How well an IPv6 route fits: the device counts most, then a hop that is alive."""
+    if route.type in REJECTING or route.type == "throw":
+        return Match(route=route, hops=(), type=route.type), 2 if wanted is None else 0
+    hops = hops_of(route, tables)
+    if hops == (BLACKHOLE,):
+        return Match(route=route, hops=(), type="blackhole"), 2
+    alive = tuple(hop for hop in hops if _usable(state, tables, hop, query))
+    if wanted is None:
+        return (Match(route=route, hops=alive, type=route.type), 2) if alive else (None, -1)
+    fitting = tuple(hop for hop in alive if hop.device == wanted.index)
+    if fitting:
+        return Match(route=route, hops=fitting[:1], type=route.type), 2
+    return (Match(route=route, hops=alive, type=route.type), 0) if alive else (None, -1)
+
+
+def needs_device(address: Address) -> bool:
+    """Whether an address means nothing without a device (`rt6_need_strict`)."""
+    return address.version == 6 and (address.is_multicast or address.is_link_local or address.is_loopback)
+
+
+def hops_of(route: Route, tables: Tables) -> tuple[NextHop, ...]:
+    """The next hops of a route, by its next hop object where it has one."""
+    if route.nexthop_id is None:
+        return route.hops
+    entry = tables.nexthops.get(route.nexthop_id)
+    if entry is None:
+        return route.hops
+    if entry.blackhole:
+        return (BLACKHOLE,)
+    if entry.hop is not None:
+        return (entry.hop,)
+    members = [(tables.nexthops.get(member), weight) for member, weight in entry.group]
+    return tuple(
+        replace(member.hop, weight=weight)
+        for member, weight in members
+        if member is not None and member.hop is not None
+    )
+
+
+def _usable(state: NamespaceState, tables: Tables, hop: NextHop, query: RouteQuery) -> bool:
+    if hop.flags & RTNH_F_DEAD:
+        return False
+    if not hop.flags & RTNH_F_LINKDOWN or query.ignore_linkstate:
+        return True
+    link = tables.links.get(hop.device or 0)
+    folder = f"net/ipv{query.destination.version}/conf"
+    names = ["all"] + ([link.name] if link is not None else [])
+    return all(state.sysctl(f"{folder}/{name}/ignore_routes_with_linkdown") in {None, "0"} for name in names)
+
+
+def _merged_doubt(tables: Tables, rule: PolicyRule, query: RouteQuery, match: Match) -> tuple[str, ...]:
+    """Until the first `ip rule` change, IPv4 keeps local and main in one trie and the longer prefix of both wins.
+
+    Whether there ever was such a change is not to be seen afterwards.
+    """
+    if query.destination.version != 4 or tables.custom_rules or rule.table != TABLE_LOCAL:
+        return ()
+    main = tables.prefixes.get((4, TABLE_MAIN))
+    longer = next(main.matching(query.destination), None) if main is not None else None
+    if longer is None or longer.destination.prefixlen <= match.route.destination.prefixlen:
+        return ()
+    text = f"tables local ({match.route.destination}) and main ({longer.destination}) may be merged in the kernel"
+    return (text,)
+
+
+def _ways(
+    tables: Tables, rule: PolicyRule, match: Match, query: RouteQuery, assumed: tuple[str, ...]
+) -> Iterator[Way]:
+    total = sum(hop.weight for hop in match.hops)
+    base = Way(
+        type=match.type,
+        route=match.route,
+        rule=rule,
+        assumed=assumed,
+        prefix_length=match.route.destination.prefixlen,
+        weight=None if assumed else Fraction(1),
+    )
+    if not match.hops:
+        yield base
+    for hop in match.hops:
+        device = tables.links.get(hop.device or 0)
+        yield replace(
+            base,
+            weight=None if assumed else Fraction(hop.weight, total),
+            device=device,
+            gateway=hop.gateway,
+            encapsulation=hop.encapsulation,
+            onlink=bool(hop.flags & RTNH_F_ONLINK),
+        )

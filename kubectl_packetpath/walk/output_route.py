@@ -1,0 +1,94 @@
+"""Where does a local packet go, and which source address does it get?
+
+Kernel: net/ipv4/route.c ip_route_output_key_hash_rcu, net/ipv6/route.c ip6_route_output_flags, net/ipv4/netfilter.c
+ip_route_me_harder
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from fractions import Fraction
+
+from kubectl_packetpath.packet import Packet
+from kubectl_packetpath.snapshot.links import Link
+from kubectl_packetpath.trace import Ending, Fact, Verdict
+from kubectl_packetpath.walk.here import Here
+from kubectl_packetpath.walk.input_route import NO_ROUTE_TYPES, query_for
+from kubectl_packetpath.walk.routing import Way, fib_lookup
+from kubectl_packetpath.walk.sources import preferred_source
+from kubectl_packetpath.walk.tables import tables_of
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutputDecision:
+    """A way out, with the packet as it takes it; or why there is none."""
+
+    weight: Fraction | None
+    packet: Packet
+    way: Way | None = None
+    device: Link | None = None
+    ending: Ending | None = None
+    because: tuple[Fact, ...] = ()
+
+
+def route_output(here: Here, packet: Packet) -> Iterator[OutputDecision]:
+    """Every way out for a packet of this namespace; an unspecified source is chosen."""
+    unbound = packet.source.is_unspecified
+    query = query_for(packet, None)
+    if unbound:
+        query = replace(query, source=None)
+    elif _foreign(here, packet):
+        reason = f"{packet.source} is no address of this namespace: a socket cannot send from it"
+        yield OutputDecision(
+            weight=Fraction(1), packet=packet, ending=Ending(verdict=Verdict.NO_ROUTE, reason=reason)
+        )
+        return
+    for way in fib_lookup(here.state, query):
+        yield _decided(here, packet, way, unbound=unbound)
+
+
+def _foreign(here: Here, packet: Packet) -> bool:
+    """IPv4 refuses to send from addresses that are not its own (unless the socket is transparent)."""
+    if packet.family != 4 or packet.source.is_loopback:
+        return False
+    query = replace(query_for(packet, None), destination=packet.source, source=None)
+    return (
+        packet.source not in tables_of(here.state).owners and fib_lookup(here.state, query)[0].type != "local"
+    )
+
+
+def _decided(here: Here, packet: Packet, way: Way, *, unbound: bool) -> OutputDecision:
+    facts = way.facts(here.node)
+    base = OutputDecision(weight=way.weight, packet=packet, way=way, because=facts)
+    if way.type in NO_ROUTE_TYPES:
+        reason = (
+            f"no route to {packet.destination}"
+            if way.type == "none"
+            else f"the route to {packet.destination} is of type {way.type}"
+        )
+        ending = Ending(verdict=Verdict.NO_ROUTE, reason=reason, remedy=f"ip route get {packet.destination}")
+        return replace(base, ending=ending)
+    if unbound:
+        source = preferred_source(here.state, way, packet.destination)
+        if source is None:
+            reason = f"no address of this namespace can be the source toward {packet.destination}"
+            return replace(base, ending=Ending(verdict=Verdict.NO_ROUTE, reason=reason))
+        packet = replace(packet, source=source)
+    return replace(base, packet=packet, device=out_device(here, way))
+
+
+def out_device(here: Here, way: Way) -> Link | None:
+    """The device that the packet leaves by: loopback for everything that stays here."""
+    if way.type == "local" or (way.type == "anycast" and way.device is not None and way.device.is_loopback):
+        links = tables_of(here.state).links.values()
+        return next((link for link in links if link.is_loopback), None)
+    return way.device
+
+
+def route_again(here: Here, packet: Packet) -> Iterator[OutputDecision]:
+    """After OUTPUT changed addresses or the mark: the source stays, only the way is looked up anew."""
+    query = query_for(packet, None)
+    own = packet.source in tables_of(here.state).owners or packet.source.is_loopback
+    if not own:
+        query = replace(query, source=None)
+    for way in fib_lookup(here.state, query):
+        yield _decided(here, packet, way, unbound=False)

@@ -1,0 +1,166 @@
+"""The routes, rules, devices and addresses of a namespace, indexed once so that each lookup is cheap.
+
+Kernel: net/ipv4/fib_trie.c, net/ipv6/ip6_fib.c
+"""
+
+from collections import OrderedDict, defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from kubectl_packetpath.packet import Address
+from kubectl_packetpath.snapshot.absent import Absent, Why
+from kubectl_packetpath.snapshot.links import InterfaceAddress, Link
+from kubectl_packetpath.snapshot.routing import (
+    TABLE_DEFAULT,
+    TABLE_LOCAL,
+    TABLE_MAIN,
+    NexthopObject,
+    PolicyRule,
+    Route,
+)
+from kubectl_packetpath.snapshot.state import NamespaceState
+
+T = TypeVar("T")
+MOST_STATES_KEPT = 256
+DEFAULT_RULES = {4: {(0, TABLE_LOCAL), (32766, TABLE_MAIN), (32767, TABLE_DEFAULT)}}
+
+
+class NotReadable(LookupError):  # noqa: N818 - it is a fact about the node, not an error of the program
+    """A subject without which no answer is possible could not be read; the message names it."""
+
+
+def rows(section: tuple[T, ...] | Absent, subject: str) -> tuple[T, ...]:
+    """The rows of a section; nothing where the kernel has no such thing; otherwise `NotReadable`."""
+    if not isinstance(section, Absent):
+        return section
+    if section.why is Why.NOT_LOADED:
+        return ()
+    raise NotReadable(f"{subject} could not be read: {section.detail or section.why.value}")
+
+
+@dataclass(slots=True)
+class PrefixTable:
+    """One routing table of one family, by prefix length and network."""
+
+    bits: int
+    lengths: dict[int, dict[int, list[Route]]] = field(default_factory=dict)
+    order: tuple[int, ...] = ()
+
+    def add(self, route: Route) -> None:
+        """Take up a route."""
+        length = route.destination.prefixlen
+        key = int(route.destination.network_address) >> (self.bits - length)
+        self.lengths.setdefault(length, {}).setdefault(key, []).append(route)
+
+    def finish(self) -> None:
+        """Sort what was added: longest prefix first, and within one by source, tos and metric."""
+        self.order = tuple(sorted(self.lengths, reverse=True))
+        for networks in self.lengths.values():
+            for routes in networks.values():
+                routes.sort(key=_within_prefix)
+
+    def matching(self, address: Address) -> Iterator[Route]:
+        """Routes whose prefix holds the address, best prefix first."""
+        number = int(address)
+        for length in self.order:
+            yield from self.lengths[length].get(number >> (self.bits - length), ())
+
+
+def _within_prefix(route: Route) -> tuple[int, int, int]:
+    source_length = route.source.prefixlen if route.source is not None else 0
+    return -source_length, -route.tos, route.metric
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tables:
+    """Everything of a namespace that routing looks at."""
+
+    prefixes: Mapping[tuple[int, int], PrefixTable]
+    """By family and table number."""
+    rules: Mapping[int, tuple[PolicyRule, ...]]
+    """By family, in order of priority."""
+    links: Mapping[int, Link]
+    named: Mapping[str, Link]
+    addresses: Mapping[int, tuple[InterfaceAddress, ...]]
+    """By device."""
+    owners: Mapping[Address, InterfaceAddress]
+    nexthops: Mapping[int, NexthopObject]
+    custom_rules: bool
+    """There are IPv4 rules beyond the three that every namespace starts with."""
+    custom_local_routes: bool
+    """Someone added a route of type local by hand."""
+
+
+_kept: OrderedDict[int, tuple[NamespaceState, Tables]] = OrderedDict()
+
+
+def tables_of(state: NamespaceState) -> Tables:
+    """The index of this state, made at the first call and kept for the next ones."""
+    kept = _kept.get(id(state))
+    if kept is not None and kept[0] is state:
+        _kept.move_to_end(id(state))
+        return kept[1]
+    tables = _read(state)
+    _kept[id(state)] = (state, tables)
+    if len(_kept) > MOST_STATES_KEPT:
+        _kept.popitem(last=False)
+    return tables
+
+
+def _read(state: NamespaceState) -> Tables:
+    links = rows(state.links(), "links")
+    routes = rows(state.routes(), "routes")
+    rules = rows(state.policy_rules(), "rules")
+    addresses = rows(state.addresses(), "addresses")
+    by_device: dict[int, list[InterfaceAddress]] = defaultdict(list)
+    for entry in addresses:
+        by_device[entry.link].append(entry)
+    by_family = {
+        family: tuple(sorted((r for r in rules if r.family == family), key=lambda rule: rule.priority))
+        for family in (4, 6)
+    }
+    nexthops: tuple[NexthopObject, ...] = ()
+    if any(route.nexthop_id is not None for route in routes):
+        nexthops = rows(state.nexthops(), "nexthops")
+    return Tables(
+        prefixes=_index(routes),
+        rules=by_family,
+        links={link.index: link for link in links},
+        named={link.name: link for link in links},
+        addresses={link: tuple(entries) for link, entries in by_device.items()},
+        owners={entry.address: entry for entry in addresses},
+        nexthops={each.id: each for each in nexthops},
+        custom_rules={(r.priority, r.table) for r in by_family[4]} != DEFAULT_RULES[4]
+        or any(_picky(rule) for rule in by_family[4]),
+        custom_local_routes=any(_added_by_hand(route, by_device) for route in routes),
+    )
+
+
+def _index(routes: Iterable[Route]) -> dict[tuple[int, int], PrefixTable]:
+    prefixes: dict[tuple[int, int], PrefixTable] = {}
+    for route in routes:
+        family = route.destination.version
+        key = (family, route.table)
+        if key not in prefixes:
+            prefixes[key] = PrefixTable(bits=32 if family == 4 else 128)
+        prefixes[key].add(route)
+    for table in prefixes.values():
+        table.finish()
+    return prefixes
+
+
+def _picky(rule: PolicyRule) -> bool:
+    return bool(rule.source or rule.destination or rule.mask or rule.iif or rule.oif or rule.invert)
+
+
+def _added_by_hand(route: Route, addresses: Mapping[int, list[InterfaceAddress]]) -> bool:
+    """A local route that does not come with an address of a device (`fib_has_custom_local_routes`)."""
+    protocol_kernel = 2
+    if route.type != "local" or route.destination.version != 4 or route.protocol == protocol_kernel:
+        return False
+    return not any(
+        entry.address == route.destination.network_address
+        for hop in route.hops
+        for entry in addresses.get(hop.device or 0, ())
+    )
