@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 from fractions import Fraction
 
-from kubectl_packetpath.packet import Packet
+from kubectl_packetpath.packet import Connection, Packet
 from kubectl_packetpath.snapshot.links import Link
 from kubectl_packetpath.snapshot.state import NamespaceState
 from kubectl_packetpath.trace import Ending, Fact, History, Outcome, Step, StepKind, Verdict, told
@@ -38,6 +38,10 @@ class Here:
     bridged: bool = False
     """The hook is called by br_netfilter or by a bridge chain, on a frame that stays in its bridge."""
     table_facts: tuple[Fact, ...] = field(default=())
+    connections: tuple[Connection, ...] = ()
+    """Connections that this very question has made here so far: its answer belongs to one of them."""
+    ask_table: bool = False
+    """Look into the node's connection table too; False: the question is about a new connection."""
 
 
 def go_on(packet: Packet, history: History | None, weight: Fraction | None = Fraction(1)) -> Outcome:

@@ -1,0 +1,223 @@
+"""Connection tracking: which connection does a packet belong to, and in which state is it?
+
+It runs at priority -200 of PREROUTING and OUTPUT. A rule that asks for the state, and every NAT, depends on it.
+
+Kernel: net/netfilter/nf_conntrack_core.c, nf_conntrack_proto_{tcp,icmp,icmpv6}.c, nf_conntrack_netlink.c
+"""
+
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from ipaddress import ip_address
+
+from kubectl_packetpath.packet import (
+    ICMP,
+    ICMPV6,
+    TCP,
+    TCP_ACK,
+    TCP_RST,
+    TCP_SYN,
+    Address,
+    Connection,
+    Flow,
+    Packet,
+    State,
+)
+from kubectl_packetpath.snapshot.absent import Absent
+from kubectl_packetpath.snapshot.conntrack import FlowKey
+from kubectl_packetpath.trace import Fact, History, Step, StepKind, told
+from kubectl_packetpath.walk.here import Here, Outcomes, go_on
+from kubectl_packetpath.walk.settings import number
+
+CTA_TUPLE_ORIG, CTA_TUPLE_REPLY, CTA_STATUS, CTA_MARK, CTA_ZONE, CTA_LABELS = 1, 2, 3, 8, 18, 22
+CTA_TUPLE_IP, CTA_TUPLE_PROTO, CTA_TUPLE_ZONE = 1, 2, 3
+NLA_TYPE_MASK = 0x3FFF
+
+IPS_EXPECTED, IPS_SEEN_REPLY = 0x01, 0x02
+
+ECHO_ANSWERS = {(ICMP, 8): 0, (ICMP, 0): 8, (ICMP, 13): 14, (ICMP, 14): 13, (ICMP, 15): 16, (ICMP, 16): 15}
+ECHO_ANSWERS |= {(ICMP, 17): 18, (ICMP, 18): 17, (ICMPV6, 128): 129, (ICMPV6, 129): 128}
+ICMP_OPENERS = {(ICMP, 8), (ICMP, 13), (ICMP, 15), (ICMP, 17), (ICMPV6, 128)}
+NEIGHBOUR_DISCOVERY = range(130, 138)
+
+
+def answer_flow(flow: Flow) -> Flow:
+    """The tuple of an answer; for ICMP the id stays and the type becomes its counterpart."""
+    if flow.protocol not in {ICMP, ICMPV6}:
+        return flow.reversed
+    kind = ECHO_ANSWERS.get((flow.protocol, flow.dport >> 8), flow.dport >> 8)
+    return replace(
+        flow, source=flow.destination, destination=flow.source, dport=kind * 256 + (flow.dport & 0xFF)
+    )
+
+
+def track(here: Here, packet: Packet, history: History | None) -> Outcomes:
+    """Attach the packet's connection, known or new; one that rules exempted stays untracked."""
+    if packet.connection is not None:
+        yield go_on(packet, history)
+        return
+    if packet.protocol == ICMPV6 and packet.icmp_type in NEIGHBOUR_DISCOVERY:
+        yield go_on(replace(packet, connection=_fresh(packet, State.UNTRACKED)), history)
+        return
+    known = _known(here, packet)
+    if known is not None:
+        step = Step(
+            kind=StepKind.TRACKED, text=_known_words(known), because=(connection_fact(here.node, known),)
+        )
+        yield go_on(replace(packet, connection=known), told(history, step))
+        return
+    state = _state_of_first(here, packet)
+    connection = _fresh(packet, state)
+    if state is State.INVALID:
+        text = "no connection fits this packet (ctstate INVALID)"
+        history = told(history, Step(kind=StepKind.TRACKED, text=text))
+    yield go_on(replace(packet, connection=connection), history)
+
+
+def _fresh(packet: Packet, state: State) -> Connection:
+    flow = packet.flow
+    return Connection(state=state, original=flow, reply=answer_flow(flow))
+
+
+def _known_words(connection: Connection) -> str:
+    direction = "an answer within" if connection.is_reply else "part of"
+    return f"{direction} a known connection (ctstate {connection.state.value})"
+
+
+def _known(here: Here, packet: Packet) -> Connection | None:
+    flow = packet.flow
+    for connection in here.connections:
+        if connection.original == flow:
+            return replace(connection, is_reply=False, confirmed=True)
+        if connection.reply == flow:
+            return replace(connection, is_reply=True, confirmed=True, state=State.ESTABLISHED)
+    if not here.ask_table or packet.sport_chosen:
+        return None
+    message = here.state.conntrack(key_of(flow))
+    if message is None or isinstance(message, Absent):
+        return None
+    return _as_connection(decode(message), flow)
+
+
+def key_of(flow: Flow, zone: int = 0) -> FlowKey:
+    """The question about this flow for the connection table."""
+    return FlowKey(
+        source=flow.source,
+        destination=flow.destination,
+        protocol=flow.protocol,
+        sport=flow.sport,
+        dport=flow.dport,
+        zone=zone,
+    )
+
+
+def _state_of_first(here: Here, packet: Packet) -> State:
+    """What the first packet of a flow counts as."""
+    if packet.protocol == TCP:
+        flags = packet.tcp_flags & (TCP_SYN | TCP_ACK | TCP_RST)
+        if flags == TCP_SYN:
+            return State.NEW
+        loose = number(here.state, "net/netfilter/nf_conntrack_tcp_loose", 1)
+        return State.NEW if flags == TCP_ACK and loose else State.INVALID
+    if packet.protocol in {ICMP, ICMPV6}:
+        return State.NEW if (packet.protocol, packet.icmp_type) in ICMP_OPENERS else State.INVALID
+    return State.NEW
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """An entry of the connection table."""
+
+    original: Flow
+    reply: Flow
+    status: int = 0
+    """IPS_* bits."""
+    mark: int = 0
+    zone: int = 0
+    labels: int = 0
+
+
+def _as_connection(entry: Entry, flow: Flow) -> Connection:
+    is_reply = flow != entry.original
+    if is_reply or entry.status & IPS_SEEN_REPLY:
+        state = State.ESTABLISHED
+    else:
+        state = State.RELATED if entry.status & IPS_EXPECTED else State.NEW
+    return Connection(
+        state=state,
+        original=entry.original,
+        reply=entry.reply,
+        is_reply=is_reply,
+        mark=entry.mark,
+        zone=entry.zone,
+        dnat_done=True,
+        snat_done=True,
+        confirmed=True,
+        labels=entry.labels,
+    )
+
+
+def connection_fact(node: str, connection: Connection) -> Fact:
+    """The entry as evidence, much as `conntrack -L` prints it."""
+    one, two = connection.original, connection.reply
+    words = [
+        f"src={flow.source} dst={flow.destination} sport={flow.sport} dport={flow.dport}"
+        for flow in (one, two)
+    ]
+    key = f"{node} {one.protocol} {one.source}:{one.sport} {one.destination}:{one.dport}"
+    return Fact(section="conntrack", key=key, text=" ".join(words))
+
+
+def decode(message: bytes) -> Entry:
+    """Read the attributes of a connection as netlink gives them."""
+    original = reply = None
+    status = mark = zone = labels = 0
+    for kind, value in attributes(message):
+        if kind == CTA_TUPLE_ORIG:
+            original = _tuple(value)
+        elif kind == CTA_TUPLE_REPLY:
+            reply = _tuple(value)
+        elif kind == CTA_STATUS:
+            status = int.from_bytes(value, "big")
+        elif kind == CTA_MARK:
+            mark = int.from_bytes(value, "big")
+        elif kind == CTA_ZONE:
+            zone = int.from_bytes(value, "big")
+        elif kind == CTA_LABELS:
+            labels = int.from_bytes(value, "little")
+    if original is None or reply is None:
+        raise ValueError("a connection without its two tuples")
+    return Entry(original=original, reply=reply, status=status, mark=mark, zone=zone, labels=labels)
+
+
+def attributes(data: bytes) -> Iterator[tuple[int, bytes]]:
+    """The netlink attributes in these bytes: number and payload."""
+    position = 0
+    while position + 4 <= len(data):
+        length, kind = struct.unpack_from("=HH", data, position)
+        if length < 4 or position + length > len(data):
+            raise ValueError("netlink attributes are cut off")
+        yield kind & NLA_TYPE_MASK, data[position + 4 : position + length]
+        position += (length + 3) & ~3
+
+
+def _tuple(data: bytes) -> Flow:
+    source: Address | None = None
+    destination: Address | None = None
+    protocol: dict[int, int] = {}
+    for kind, value in attributes(data):
+        if kind == CTA_TUPLE_IP:
+            ends = [ip_address(address) for _, address in attributes(value)]
+            source, destination = ends[0], ends[1]
+        elif kind == CTA_TUPLE_PROTO:
+            protocol = {k: int.from_bytes(v, "big") for k, v in attributes(value)}
+    if source is None or destination is None:
+        raise ValueError("a connection tuple without addresses")
+    number_ = protocol.get(1, 0)
+    if number_ in {ICMP, ICMPV6}:
+        base = 4 if number_ == ICMP else 7
+        sport = protocol.get(base, 0)
+        dport = protocol.get(base + 1, 0) * 256 + protocol.get(base + 2, 0)
+    else:
+        sport, dport = protocol.get(2, 0), protocol.get(3, 0)
+    return Flow(source=source, destination=destination, protocol=number_, sport=sport, dport=dport)
