@@ -12,7 +12,7 @@ from testbed.cluster import Cluster
 from testbed.control import Node, Pod
 from testbed.networks import NETWORKS
 from testbed.traffic import Protocol, Reached, attempt, connect, pods_reached, sctp_server
-from testbed.waiting import wait_until
+from testbed.waiting import DeadlineError, wait_until
 from testbed.workloads import SCTP_PORT, Server, namespace
 
 pytestmark = [
@@ -45,15 +45,20 @@ class Stage:
         return {pod.name for pod in self.pods.values()}
 
 
-STAGES: dict[str, Stage] = {}
+STAGES: dict[str, Stage | DeadlineError] = {}
 
 
 @pytest.fixture
 def stage(cluster: Cluster) -> Stage:
     """The servers, made once per cluster."""
     if cluster.spec.name not in STAGES:
-        STAGES[cluster.spec.name] = _set(cluster)
-    return STAGES[cluster.spec.name]
+        try:
+            STAGES[cluster.spec.name] = _set(cluster)
+        except DeadlineError as error:
+            STAGES[cluster.spec.name] = error
+    stage = STAGES[cluster.spec.name]
+    assert isinstance(stage, Stage), f"The servers do not run: {stage}"
+    return stage
 
 
 def _set(cluster: Cluster) -> Stage:

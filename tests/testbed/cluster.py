@@ -111,8 +111,11 @@ class Cluster:
     def up(cls, spec: ClusterSpec) -> "Cluster":
         """Bring a cluster up; or, when it is up already, mend what has ended."""
         machine.check(machine.why_not_run(), machine.why_not_proxies(spec))
+        pod_network = network(spec.network)
+        if len(spec.subnets) > 1 and not pod_network.crosses_subnets:
+            raise ValueError(f"{spec.network} needs all nodes on one subnet.")
         always = [each.name for each in build.program_sets() if each.needed_by_clusters]
-        build.build(*always, *network(spec.network).program_sets)
+        build.build(*always, *pod_network.program_sets)
         with _alone(spec.name):
             record = Record.load(State(name=spec.name))
             if record is not None and record.finished and record.spec == spec:

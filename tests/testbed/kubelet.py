@@ -1,5 +1,6 @@
 """How the kubelet and containerd are told to work on a node that is a set of namespaces."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -42,14 +43,15 @@ def kubelet_config(state: State, plan: AddressPlan, node: NodeSpec) -> dict[str,
     }
 
 
-def containerd_config(plugins: Path) -> str:
+def containerd_config(plugins: Sequence[Path]) -> str:
     """Where a machine may not lower its oom score, runc could start no pod without restrict_oom_score_adj."""
+    folders = ", ".join(f'"{folder}"' for folder in ("/opt/cni/bin", *plugins))
     return f"""version = 3
 [plugins."io.containerd.cri.v1.images".pinned_images]
   sandbox = "{PAUSE}"
 [plugins."io.containerd.cri.v1.runtime"]
   restrict_oom_score_adj = true
 [plugins."io.containerd.cri.v1.runtime".cni]
-  bin_dirs = ["/opt/cni/bin", "{plugins}"]
+  bin_dirs = [{folders}]
   conf_dir = "/etc/cni/net.d"
 """

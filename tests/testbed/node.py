@@ -82,7 +82,11 @@ class NodeRuntime:
         self._write("etc/cni/net.d/10-testbed.conflist", pod_network.cni_config(self.place))
         self._write("kubelet.yaml", kubelet_config(self.state, self.plan, self.spec))
         self._write("kube-proxy.yaml", kube_proxy_config(self.plan, self.spec, self.kubeconfig("kube-proxy")))
-        (self.folder / "containerd.toml").write_text(containerd_config(build.program_set("cni").target))
+        plugins = [build.program_set(name).target for name in ("cni", *pod_network.program_sets)]
+        (self.folder / "containerd.toml").write_text(containerd_config(plugins))
+        if (daemon := pod_network.daemon(self.place)) is not None:
+            for path, content in daemon.files.items():
+                path.write_text(json.dumps(content, indent=1))
 
     def start_machine(self) -> None:
         """Everything but the kubelet: it would only wait, and ever longer, for an API server that is not there yet."""
@@ -117,8 +121,8 @@ class NodeRuntime:
 
     def components(self) -> tuple[Component, ...]:
         """Its programs besides the first process, in the order in which they start."""
-        optional = (self.network_daemon(), self.kube_proxy())
-        return (self.containerd(), self.kubelet(), *(each for each in optional if each is not None))
+        each = (self.containerd(), self.network_daemon(), self.kubelet(), self.kube_proxy())
+        return tuple(component for component in each if component is not None)
 
     @property
     def pid(self) -> int:
@@ -169,7 +173,7 @@ class NodeRuntime:
         daemon = network(self.plan.spec.network).daemon(self.place)
         if daemon is None:
             return None
-        return self._component(daemon.name, *daemon.command, **daemon.environment)
+        return self._component(daemon.name, *daemon.command)
 
     def kubeconfig(self, identity: str) -> Path:
         """The kubeconfig of a program or node."""
@@ -205,13 +209,13 @@ class NodeRuntime:
         script = "".join(f"ip {route}\n" for route in routes) + "".join(rule.commands() for rule in rules)
         succeed([*self.enter, "env", f"PATH={self.path}", "sh", "-e"], stdin=script)
 
-    def _component(self, name: str, *command: str, **environment: str) -> Component:
+    def _component(self, name: str, *command: str) -> Component:
         return Component(
             state=self.state,
             place=self.spec.name,
             name=name,
             command=(*self.enter, *command) if self.group.leaf("init").pids() else command,
-            environment={"PATH": self.path} | environment,
+            environment={"PATH": self.path},
         )
 
     def _write(self, relative: str, content: dict[str, Any]) -> None:

@@ -2,9 +2,10 @@
 
 from testbed.networks.base import PodNetwork
 from testbed.networks.bridge import Bridge
+from testbed.networks.flannel import FLANNEL_HOSTGW, FLANNEL_VXLAN
 from testbed.networks.ptp import PointToPoint
 
-NETWORKS: tuple[PodNetwork, ...] = (Bridge(), PointToPoint())
+NETWORKS: tuple[PodNetwork, ...] = (Bridge(), FLANNEL_HOSTGW, FLANNEL_VXLAN, PointToPoint())
 
 
 def network(name: str) -> PodNetwork:

@@ -1,7 +1,7 @@
 """What a pod network has to say for itself, and what several of them share."""
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -18,7 +18,8 @@ class NetworkDaemon:
 
     name: str
     command: tuple[str, ...]
-    environment: dict[str, str]
+    files: Mapping[Path, Mapping[str, Any]]
+    """What it reads, as JSON."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +62,10 @@ class PodNetwork(Protocol):
     @property
     def program_sets(self) -> tuple[str, ...]:
         """Which sets of programs it needs, besides the CNI plugins."""
+
+    @property
+    def crosses_subnets(self) -> bool:
+        """Whether it reaches pods beyond a router."""
 
     def cni_config(self, place: NodePlace) -> dict[str, Any]:
         """The list of CNI plugins that the node's container runtime calls."""

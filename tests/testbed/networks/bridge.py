@@ -25,6 +25,7 @@ class Bridge:
 
     name: str = "bridge"
     program_sets: tuple[str, ...] = ()
+    crosses_subnets: bool = True
 
     def cni_config(self, place: NodePlace) -> dict[str, Any]:
         """Hairpin mode lets a pod reach itself through a Service."""

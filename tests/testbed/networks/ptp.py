@@ -25,6 +25,7 @@ class PointToPoint:
 
     name: str = "ptp"
     program_sets: tuple[str, ...] = ()
+    crosses_subnets: bool = True
 
     def cni_config(self, place: NodePlace) -> dict[str, Any]:
         """One veth pair per pod."""
