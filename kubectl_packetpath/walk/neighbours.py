@@ -1,0 +1,165 @@
+"""The link address of the next hop: from the neighbour table, or from whoever would answer the question.
+
+An entry that is missing or stale is made anew on demand, so what counts is who is there to answer.
+
+Kernel: net/core/neighbour.c, net/ipv4/arp.c arp_process, net/ipv6/ndisc.c ndisc_recv_ns
+"""
+
+from dataclasses import dataclass
+
+from kubectl_packetpath.packet import Address
+from kubectl_packetpath.snapshot.absent import Absent
+from kubectl_packetpath.snapshot.links import IFF_NOARP, Link
+from kubectl_packetpath.snapshot.routing import (
+    NTF_PROXY,
+    NUD_FAILED,
+    NUD_INCOMPLETE,
+    NUD_NOARP,
+    NUD_PERMANENT,
+    NUD_REACHABLE,
+    Neighbour,
+)
+from kubectl_packetpath.snapshot.state import NamespaceState, NodeState
+from kubectl_packetpath.trace import Fact
+from kubectl_packetpath.walk.routing import RouteQuery, address_type, fib_lookup
+from kubectl_packetpath.walk.segment import Station, hearers
+from kubectl_packetpath.walk.settings import largest, number
+from kubectl_packetpath.walk.tables import tables_of
+
+STATES = {
+    NUD_INCOMPLETE: "INCOMPLETE",
+    NUD_REACHABLE: "REACHABLE",
+    0x04: "STALE",
+    0x08: "DELAY",
+    0x10: "PROBE",
+    NUD_FAILED: "FAILED",
+    NUD_NOARP: "NOARP",
+    NUD_PERMANENT: "PERMANENT",
+}
+UNRESOLVED = NUD_INCOMPLETE | NUD_FAILED
+ADDRESSLESS_KINDS = {
+    "ipip",
+    "sit",
+    "gre",
+    "ip6tnl",
+    "ip6gre",
+    "wireguard",
+    "tun",
+    "xfrm",
+    "vti",
+    "vti6",
+    "ipvlan",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resolution:
+    """What is known of the next hop's link address."""
+
+    mac: str = ""
+    """Empty: the device needs none, or somebody out of sight would answer."""
+    reached: bool = True
+    """False: nobody would answer."""
+    seen: bool = True
+    """False: whoever would answer is out of sight."""
+    because: tuple[Fact, ...] = ()
+
+
+def resolve(node: NodeState, state: NamespaceState, device: Link, address: Address) -> Resolution:
+    """Find the link address for a next hop on this device."""
+    if device.is_loopback or device.flags & IFF_NOARP or device.kind in ADDRESSLESS_KINDS:
+        return Resolution()
+    entry = _entry(state, device, address)
+    facts = (entry_fact(node.name, device, entry),) if entry is not None else ()
+    fixed = NUD_PERMANENT | NUD_NOARP
+    if (
+        entry is not None
+        and entry.mac
+        and entry.state & ~UNRESOLVED
+        and entry.state & (fixed | NUD_REACHABLE)
+    ):
+        return Resolution(mac=entry.mac, because=facts)
+    stations = list(hearers(node, state, device))
+    for station in stations:
+        if station.state is not None and answers(station.state, station.link, address):
+            return Resolution(mac=_usable_mac(entry) or station.link.mac, because=facts)
+    if _usable_mac(entry):
+        return Resolution(mac=_usable_mac(entry), because=facts)
+    if any(station.state is None for station in stations):
+        return Resolution(seen=False, because=facts)
+    return Resolution(reached=False, because=facts)
+
+
+def _usable_mac(entry: Neighbour | None) -> str:
+    return entry.mac if entry is not None and not entry.state & UNRESOLVED else ""
+
+
+def _entry(state: NamespaceState, device: Link, address: Address) -> Neighbour | None:
+    neighbours = state.neighbours()
+    if isinstance(neighbours, Absent):
+        return None
+    return next(
+        (
+            entry
+            for entry in neighbours
+            if entry.link == device.index and entry.address == address and not entry.flags & NTF_PROXY
+        ),
+        None,
+    )
+
+
+def entry_fact(node: str, device: Link, entry: Neighbour) -> Fact:
+    """The entry as `ip neigh` prints it."""
+    states = "|".join(name for bit, name in STATES.items() if entry.state & bit) or "NONE"
+    mac = f" lladdr {entry.mac}" if entry.mac else ""
+    text = f"{entry.address} dev {device.name}{mac} {states}"
+    return Fact(section="neighbour", key=f"{node} neigh {entry.address} dev {device.name}", text=text)
+
+
+def answers(state: NamespaceState, link: Link, address: Address) -> bool:
+    """Whether this device would answer the question who has the address."""
+    if address.version == 6:
+        return _answers6(state, link, address)
+    if link.flags & IFF_NOARP:
+        return False
+    if address_type(state, address) == "LOCAL":
+        return _may_tell(state, link, address)
+    return _is_proxy(state, link, address) or _proxies_all(state, link, address)
+
+
+def _may_tell(state: NamespaceState, link: Link, address: Address) -> bool:
+    level = largest(state, link, "arp_ignore")
+    nobody = 8
+    if level in {1, 2}:
+        return any(entry.address == address for entry in tables_of(state).addresses.get(link.index, ()))
+    return level != nobody
+
+
+def _is_proxy(state: NamespaceState, link: Link, address: Address) -> bool:
+    neighbours = state.neighbours()
+    return any(
+        entry.flags & NTF_PROXY and entry.address == address and entry.link in {link.index, 0}
+        for entry in (() if isinstance(neighbours, Absent) else neighbours)
+    )
+
+
+def _proxies_all(state: NamespaceState, link: Link, address: Address) -> bool:
+    """`proxy_arp`: yes to every address that is reached by another device."""
+    if not largest(state, link, "proxy_arp") or not number(state, f"net/ipv4/conf/{link.name}/forwarding"):
+        return False
+    way = fib_lookup(state, RouteQuery(destination=address, iif=link, uid=0))[0]
+    return way.type == "unicast" and way.device is not None and way.device.index != link.index
+
+
+def _answers6(state: NamespaceState, link: Link, address: Address) -> bool:
+    if any(entry.address == address for entry in tables_of(state).addresses.get(link.index, ())):
+        return True
+    proxying = number(state, f"net/ipv6/conf/{link.name}/proxy_ndp") or number(
+        state, "net/ipv6/conf/all/proxy_ndp"
+    )
+    return bool(proxying) and _is_proxy(state, link, address)
+
+
+def stations_with_mac(stations: list[Station], mac: str) -> list[Station]:
+    """Those that take a frame for this link address."""
+    return [station for station in stations if station.state is not None and station.link.mac == mac]

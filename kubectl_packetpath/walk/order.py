@@ -1,0 +1,120 @@
+"""What the kernel calls at a hook, in which order: chains of every back end by priority.
+
+Chains of one priority run in an order that the kernel does not always show. It matters only if two of them
+act on this packet and do not commute: then every order is walked and the outcome is marked as assumed.
+
+Kernel: net/netfilter/core.c nf_hook_entries_grow (of one priority the last one registered runs first)
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import groupby, permutations
+
+from kubectl_packetpath.packet import Packet
+from kubectl_packetpath.trace import History, Outcome, Step, StepKind, told
+from kubectl_packetpath.walk.here import Here, Outcomes, go_on, scaled
+
+MOST_ORDERS = 6
+
+Runner = Callable[[Here, Packet, History | None], Outcomes]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Function:
+    """One function that the kernel calls at a hook."""
+
+    priority: int
+    title: str
+    """`iptables-legacy filter`, `ip kube-proxy/filter-input`, …"""
+    run: Runner
+    reroutes: bool = False
+    """At OUTPUT, a change of mark, addresses or tos by it makes the kernel look for another way."""
+    rank: int | None = None
+    """Place in the kernel's own list, where that could be read."""
+
+
+def call_all(here: Here, functions: Iterable[Function], outcome: Outcome) -> Outcomes:
+    """Let the functions see the packet in the kernel's order; a branch that ends is not shown to later ones."""
+    groups = [
+        list(group)
+        for _, group in groupby(sorted(functions, key=lambda f: f.priority), key=lambda f: f.priority)
+    ]
+    yield from _through(here, groups, 0, outcome)
+
+
+def _through(here: Here, groups: Sequence[list[Function]], index: int, outcome: Outcome) -> Outcomes:
+    if outcome.ending is not None or index == len(groups):
+        yield outcome
+        return
+    for onward in _group(here, groups[index], outcome):
+        yield from _through(here, groups, index + 1, onward)
+
+
+def _group(here: Here, functions: list[Function], outcome: Outcome) -> Outcomes:
+    """Functions of one priority."""
+    if all(function.rank is not None for function in functions):
+        functions = sorted(functions, key=lambda function: function.rank or 0)
+        yield from _one_order(here, functions, 0, outcome)
+        return
+    first = list(_one_order(here, functions, 0, outcome))
+    if len(functions) == 1 or all(_untouched(outcome, result) for result in first):
+        yield from first
+        return
+    yield from _orders(here, functions, outcome, first)
+
+
+def _untouched(before: Outcome, after: Outcome) -> bool:
+    return after.ending is None and after.packet == before.packet and after.weight == before.weight
+
+
+def _orders(here: Here, functions: list[Function], outcome: Outcome, first: list[Outcome]) -> Outcomes:
+    """All orders, if they differ; otherwise the first."""
+    orders = list(permutations(functions))[1:MOST_ORDERS]
+    others = [list(_one_order(here, order, 0, outcome)) for order in orders]
+    if all(_alike(first) == _alike(other) for other in others):
+        yield from first
+        return
+    titles = " and ".join(function.title for function in functions)
+    text = f"{here.node} {here.hook.name}: {titles} have one priority, and which runs first is not to be seen"
+    step = Step(kind=StepKind.ASSUMED, text=text)
+    doubtful = replace(outcome, weight=None, history=told(outcome.history, step))
+    seen: list[list[tuple[str, Packet]]] = []
+    for order in [tuple(functions), *orders]:
+        results = list(_one_order(here, order, 0, doubtful))
+        if _alike(results) not in seen:
+            seen.append(_alike(results))
+            yield from results
+
+
+def _alike(results: Iterable[Outcome]) -> list[tuple[str, Packet]]:
+    return [(each.ending.verdict.value if each.ending else "", each.packet) for each in results]
+
+
+def _one_order(here: Here, functions: Sequence[Function], index: int, outcome: Outcome) -> Outcomes:
+    if outcome.ending is not None or index == len(functions):
+        yield outcome
+        return
+    for onward in _call(here, functions[index], outcome):
+        yield from _one_order(here, functions, index + 1, onward)
+
+
+def _call(here: Here, function: Function, outcome: Outcome) -> Iterator[Outcome]:
+    """One function; the verdict `reroute` stays with the branch once it was said."""
+    for result in function.run(here, outcome.packet, outcome.history):
+        again = outcome.verdict == "reroute" or (
+            function.reroutes and _routed_by(outcome.packet) != _routed_by(result.packet)
+        )
+        yield replace(
+            result,
+            weight=scaled(outcome.weight, result.weight),
+            verdict="reroute" if again else "accept",
+        )
+
+
+def _routed_by(packet: Packet) -> tuple[object, ...]:
+    return packet.source, packet.destination, packet.mark, packet.tos
+
+
+def start(packet: Packet, history: History | None) -> Outcome:
+    """The packet as it comes to a hook."""
+    return go_on(packet, history)

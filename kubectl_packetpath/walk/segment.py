@@ -1,0 +1,80 @@
+"""Who hears a frame that leaves by a device: the other end of a veth, everyone on a bridge, or somebody unseen.
+
+Kernel: drivers/net/veth.c, net/bridge/br_forward.c
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from kubectl_packetpath.snapshot.links import BRIDGE_PORT_FORWARDING, Link
+from kubectl_packetpath.snapshot.state import NamespaceState, NodeState
+from kubectl_packetpath.walk.tables import tables_of
+
+MOST_SEGMENTS = 8
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Station:
+    """A device that a frame may reach; without a state, what is behind cannot be seen from this node."""
+
+    state: NamespaceState | None
+    link: Link
+    """For an unseen one: our own device that leads there."""
+
+
+def peer_of(node: NodeState, state: NamespaceState, link: Link) -> Station | None:
+    """The other end of a veth; None if its namespace is not seen."""
+    if link.kind != "veth" or link.link is None:
+        return None
+    other: NamespaceState | None = state
+    if link.link_netnsid is not None:
+        identity = next((p.identity for p in state.peers if p.nsid == link.link_netnsid), None)
+        other = node.namespace(identity) if identity is not None else None
+    if other is None:
+        return None
+    end = tables_of(other).links.get(link.link)
+    return None if end is None else Station(state=other, link=end)
+
+
+def bridge_of(state: NamespaceState, link: Link) -> Link | None:
+    """The bridge whose port this device is."""
+    master = tables_of(state).links.get(link.master or 0)
+    return master if master is not None and master.kind == "bridge" else None
+
+
+def ports_of(state: NamespaceState, bridge: Link) -> Iterator[Link]:
+    """The ports of a bridge that pass frames."""
+    for link in tables_of(state).links.values():
+        passes = link.port is None or link.port.state == BRIDGE_PORT_FORWARDING
+        if link.master == bridge.index and link.is_up and passes:
+            yield link
+
+
+def hearers(node: NodeState, state: NamespaceState, link: Link, depth: int = 0) -> Iterator[Station]:
+    """Everyone who may answer what is asked by this device."""
+    if depth > MOST_SEGMENTS or not link.is_up:
+        return
+    if link.kind == "bridge":
+        for port in ports_of(state, link):
+            yield from hearers(node, state, port, depth + 1)
+        return
+    if link.kind == "dummy":
+        return
+    end = peer_of(node, state, link)
+    if end is None or end.state is None:
+        yield Station(state=None, link=link)
+        return
+    yield from _at(node, end.state, end.link, depth + 1)
+
+
+def _at(node: NodeState, state: NamespaceState, link: Link, depth: int) -> Iterator[Station]:
+    if not link.is_up:
+        return
+    bridge = bridge_of(state, link)
+    if bridge is None:
+        yield Station(state=state, link=link)
+        return
+    yield Station(state=state, link=bridge)
+    for port in ports_of(state, bridge):
+        if port.index != link.index:
+            yield from hearers(node, state, port, depth + 1)
