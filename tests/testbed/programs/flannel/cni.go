@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -117,7 +118,11 @@ func delegateConf(conf *pluginConf, subnet map[string]string) (map[string]any, e
 	var ranges, routes []any
 	for _, family := range []string{"", "IPV6_"} {
 		if own := subnet["FLANNEL_"+family+"SUBNET"]; own != "" {
-			ranges = append(ranges, []any{map[string]any{"subnet": own}})
+			_, network, err := net.ParseCIDR(own) // it is written as the gateway's address
+			if err != nil {
+				return nil, err
+			}
+			ranges = append(ranges, []any{map[string]any{"subnet": network.String()}})
 		}
 		for _, network := range strings.Split(subnet["FLANNEL_"+family+"NETWORK"], ",") {
 			if network != "" {
