@@ -13,10 +13,8 @@ from pathlib import Path
 import pytest
 
 from testbed.cluster import Cluster
-from testbed.kube import KubeError
 from testbed.pool import Pool, described
 from testbed.spec import ClusterSpec
-from testbed.waiting import wait_until
 from testbed.workloads import namespace as namespace_object
 
 BED = "bed"
@@ -75,10 +73,7 @@ def namespace(request: pytest.FixtureRequest, cluster: Cluster) -> Iterator[str]
     """A Kubernetes namespace of the test's own."""
     short = re.sub(r"[^a-z0-9]+", "-", request.node.name.lower()).strip("-")[:40].strip("-")
     name = f"{short}-{time.time_ns() % 0xFFFFF:05x}"
-    cluster.kube.apply(namespace_object(name))
-    wait_until(
-        f"namespace {name} has its service account", lambda: _has_account(cluster, name), every_seconds=0.05
-    )
+    cluster.create_namespace(name)
     yield name
     cluster.kube.delete(namespace_object(name))
 
@@ -92,13 +87,6 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
             if new := _lines_after(log, start):
                 report.sections.append((f"{log} during this test", "\n".join(new[-MOST_LINES:])))
     return report
-
-
-def _has_account(cluster: Cluster, namespace: str) -> bool:
-    try:
-        return bool(cluster.kube.get("ServiceAccount", "default", namespace))
-    except KubeError:
-        return False
 
 
 def _size(path: Path) -> int:

@@ -13,7 +13,7 @@ from testbed.control import Node, Pod
 from testbed.networks import NETWORKS
 from testbed.traffic import Protocol, Reached, attempt, connect, pods_reached, sctp_server
 from testbed.waiting import DeadlineError, wait_until
-from testbed.workloads import SCTP_PORT, Server, namespace
+from testbed.workloads import SCTP_PORT, Server
 
 pytestmark = [
     pytest.mark.cluster,
@@ -64,8 +64,7 @@ def stage(cluster: Cluster) -> Stage:
 def _set(cluster: Cluster) -> Stage:
     space = "matrix"
     kube = cluster.kube
-    kube.apply(namespace(space))
-    wait_until("the service account", lambda: kube.list("ServiceAccount", space))
+    cluster.create_namespace(space)
     everyone = Server(name="everyone", namespace=space)
     kube.apply(everyone.service(type="NodePort", families=2))
     for node in NODES:

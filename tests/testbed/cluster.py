@@ -145,9 +145,20 @@ class Cluster:
         def all_ready() -> bool:
             for component in self.components():
                 component.expect_running()
-            return names <= {node["metadata"]["name"] for node in self.kube.list("Node") if is_ready(node)}
+            ready = {node["metadata"]["name"] for node in self.kube.list("Node") if is_ready(node)}
+            return names <= ready and self._takes_pods("default")
 
         wait_until(f"the nodes of {self.spec.name} are ready", all_ready, timeout_seconds=timeout_seconds)
+
+    def create_namespace(self, name: str) -> None:
+        """Make a Kubernetes namespace, and wait until it takes pods."""
+        self.kube.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
+        wait_until(f"namespace {name} takes pods", lambda: self._takes_pods(name), every_seconds=0.05)
+
+    def _takes_pods(self, namespace: str) -> bool:
+        return any(
+            each["metadata"]["name"] == "default" for each in self.kube.list("ServiceAccount", namespace)
+        )
 
     def route_from_outside(self, destination: Network, *nodes: Node) -> None:
         """Make the router send packets for such addresses to nodes: load balancer addresses, say."""
