@@ -1,0 +1,154 @@
+"""A packet at the IP layer: taken in, passed on, or sent out by this namespace.
+
+PREROUTING, routing, then INPUT and a socket, or FORWARD and POSTROUTING and the next hop's link address.
+
+Kernel: net/ipv4/ip_input.c, ip_forward.c, ip_output.c; net/ipv6/ip6_input.c, ip6_output.c
+"""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from kubectl_packetpath.packet import Packet
+from kubectl_packetpath.snapshot.links import Link
+from kubectl_packetpath.trace import Ending, Outcome, Step, StepKind, Verdict
+from kubectl_packetpath.walk import xfrm
+from kubectl_packetpath.walk.delivery import deliver
+from kubectl_packetpath.walk.here import Hook, ended, scaled, unknown
+from kubectl_packetpath.walk.hooks import run_hook
+from kubectl_packetpath.walk.input_route import Decision, route_input
+from kubectl_packetpath.walk.neighbours import resolve
+from kubectl_packetpath.walk.place import Departure, Place, Ports, assumed, below, noted, with_packet
+from kubectl_packetpath.walk.routing import Way
+
+
+def take_in(place: Place, outcome: Outcome, ports: Ports) -> Iterator[Departure]:
+    """An IP packet that this namespace was handed."""
+    if ports.prerouted:
+        yield from _route(place, outcome, ports)
+        return
+    here = place.here(Hook.PREROUTING, in_device=ports.device, physical_in=ports.physical)
+    for result in run_hook(here, outcome.packet, outcome.history):
+        branch = below(outcome, result)
+        if branch.ending is not None:
+            yield Departure(outcome=branch)
+        elif ports.looped:
+            yield from _local(place, branch, ports)
+        else:
+            yield from _route(place, branch, ports)
+
+
+def _route(place: Place, outcome: Outcome, ports: Ports) -> Iterator[Departure]:
+    here = place.here(Hook.PREROUTING, in_device=ports.device)
+    for decision in route_input(here, outcome.packet, ports.device):
+        branch = replace(outcome, weight=scaled(outcome.weight, decision.weight))
+        way = decision.way
+        for text in way.assumed if way is not None else ():
+            branch = assumed(branch, f"{here.node}: {text}")
+        if decision.ending is not None:
+            yield Departure(outcome=_refused(branch, decision))
+        elif way is not None and way.type in {"local", "anycast"}:
+            text = f"{outcome.packet.destination} is an address of this namespace"
+            yield from _local(place, noted(branch, _routed(text, decision)), ports)
+        elif way is not None and way.device is not None:
+            text = f"onward by {way.device.name}{f' via {way.gateway}' if way.gateway else ''}"
+            yield from _forward(place, noted(branch, _routed(text, decision)), ports, way)
+
+
+def _routed(text: str, decision: Decision) -> Step:
+    return Step(kind=StepKind.ROUTED, text=text, because=decision.because)
+
+
+def _refused(outcome: Outcome, decision: Decision) -> Outcome:
+    ending = decision.ending
+    if ending is None:
+        raise ValueError("a refusal without its reason")
+    kind = StepKind.DROPPED if ending.verdict is Verdict.DROPPED else StepKind.LOST
+    return ended(outcome, ending, kind=kind, because=decision.because)
+
+
+def _local(place: Place, outcome: Outcome, ports: Ports) -> Iterator[Departure]:
+    here = place.here(Hook.INPUT, in_device=ports.device, physical_in=ports.physical)
+    for result in run_hook(here, outcome.packet, outcome.history):
+        branch = below(outcome, result)
+        yield Departure(outcome=branch if branch.ending is not None else deliver(here, branch, place.own))
+
+
+def _forward(place: Place, outcome: Outcome, ports: Ports, way: Way) -> Iterator[Departure]:
+    device = way.device
+    if device is None:
+        raise ValueError("a way onward without a device")
+    lost = _not_forwardable(outcome, way, device)
+    if lost is not None:
+        yield Departure(outcome=lost)
+        return
+    outcome = with_packet(outcome, replace(outcome.packet, ttl=outcome.packet.ttl - 1))
+    here = place.here(Hook.FORWARD, in_device=ports.device, out_device=device, physical_in=ports.physical)
+    for result in run_hook(here, outcome.packet, outcome.history):
+        branch = below(outcome, result)
+        if branch.ending is not None:
+            yield Departure(outcome=branch)
+        else:
+            yield from send_out(place, branch, way, device)
+
+
+def _not_forwardable(outcome: Outcome, way: Way, device: Link) -> Outcome | None:
+    packet = outcome.packet
+    if packet.ttl <= 1:
+        ending = Ending(verdict=Verdict.EXPIRED, reason="the packet's time to live ended here")
+        return ended(outcome, ending)
+    return too_big(outcome, way, device)
+
+
+def too_big(outcome: Outcome, way: Way | None, device: Link) -> Outcome | None:
+    """The end of a packet that does not fit and must not be cut."""
+    packet = outcome.packet
+    limit = way.route.mtu if way is not None and way.route is not None and way.route.mtu else device.mtu
+    if not limit or packet.size_bytes <= limit or (packet.family == 4 and not packet.dont_fragment):
+        return None
+    reason = f"{packet.size_bytes} bytes do not fit into the {limit} of {device.name}, and may not be cut"
+    return ended(outcome, Ending(verdict=Verdict.TOO_BIG, reason=reason))
+
+
+def send_out(
+    place: Place, outcome: Outcome, way: Way, device: Link, *, neighbour: bool = True
+) -> Iterator[Departure]:
+    """POSTROUTING and the link address: the last of what IP does."""
+    if way.encapsulation:
+        text = f"{place.node.name} route {way.route.destination if way.route else ''}: encapsulation "
+        yield Departure(outcome=unknown(outcome, f"{text}{way.encapsulation} is not modelled"))
+        return
+    here = place.here(Hook.POSTROUTING, out_device=device)
+    for result in run_hook(here, outcome.packet, outcome.history):
+        branch = below(outcome, result)
+        if branch.ending is not None:
+            yield Departure(outcome=branch)
+            continue
+        policy = xfrm.matching(place.state, branch.packet)
+        if policy is not None:
+            yield Departure(outcome=unknown(branch, f"{place.node.name}: {policy} is not modelled"))
+        elif not neighbour or device.is_loopback:
+            yield Departure(outcome=branch, device=device)
+        else:
+            yield addressed(place, branch, way, device)
+
+
+def addressed(place: Place, outcome: Outcome, way: Way, device: Link) -> Departure:
+    """Put the link addresses on the packet, or say that nobody answers."""
+    packet = outcome.packet
+    next_hop = way.gateway or packet.destination
+    found = resolve(place.node, place.state, device, next_hop)
+    if not found.reached:
+        reason = f"nobody behind {device.name} answers for {next_hop}"
+        ending = Ending(
+            verdict=Verdict.NO_NEIGHBOUR, reason=reason, remedy=f"ip neigh show {next_hop} dev {device.name}"
+        )
+        return Departure(outcome=ended(outcome, ending, because=found.because))
+    if found.mac:
+        text = f"{next_hop} is at {found.mac} on {device.name}"
+        outcome = noted(outcome, Step(kind=StepKind.RESOLVED, text=text, because=found.because))
+    packet = _with_macs(packet, device, found.mac)
+    return Departure(outcome=with_packet(outcome, packet), device=device, next_hop=way.gateway)
+
+
+def _with_macs(packet: Packet, device: Link, mac: str) -> Packet:
+    return replace(packet, source_mac=device.mac, destination_mac=mac)

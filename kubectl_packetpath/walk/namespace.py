@@ -1,0 +1,177 @@
+"""A packet in one network namespace, from where it comes in or begins to where it leaves or ends.
+
+Kernel: net/core/dev.c __netif_receive_skb_core, net/ipv4/ip_output.c
+"""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from kubectl_packetpath.packet import Packet
+from kubectl_packetpath.snapshot.absent import Absent
+from kubectl_packetpath.snapshot.links import Link
+from kubectl_packetpath.snapshot.nftables import NFPROTO_INET, NFPROTO_NETDEV
+from kubectl_packetpath.trace import Ending, History, Outcome, Step, StepKind, Verdict
+from kubectl_packetpath.walk.bridge import receive_frame, transmit
+from kubectl_packetpath.walk.forwarding import send_out, take_in, too_big
+from kubectl_packetpath.walk.here import Here, Hook, ended, go_on, scaled, unknown
+from kubectl_packetpath.walk.hooks import run_hook
+from kubectl_packetpath.walk.output_route import OutputDecision, route_again, route_output
+from kubectl_packetpath.walk.place import Departure, Place, Ports, assumed, below, noted, with_packet
+from kubectl_packetpath.walk.segment import bridge_of
+from kubectl_packetpath.walk.tables import tables_of
+
+INGRESS_HOOK = {NFPROTO_NETDEV: 0, NFPROTO_INET: 5}
+AGGREGATES = {"bond", "team"}
+MOST_LOOPBACKS = 4
+
+
+def receive(
+    place: Place, packet: Packet, device: Link, history: History | None = None
+) -> Iterator[Departure]:
+    """A packet comes in by this device."""
+    step = Step(kind=StepKind.RECEIVED, text=f"{device.name} takes {packet}")
+    outcome = noted(go_on(packet, history), step)
+    if not device.is_up:
+        ending = Ending(verdict=Verdict.DROPPED, reason=f"{device.name} is down")
+        yield Departure(outcome=ended(outcome, ending, kind=StepKind.DROPPED))
+        return
+    for text in _programs(place, device, incoming=True):
+        outcome = assumed(outcome, text)
+    yield from _settled(place, _received(place, outcome, device), 0)
+
+
+def _received(place: Place, outcome: Outcome, device: Link) -> Iterator[Departure]:
+    bridge = bridge_of(place.state, device)
+    if bridge is not None:
+        yield from receive_frame(place, outcome, bridge, device)
+        return
+    mac = outcome.packet.destination_mac
+    if mac and device.mac and mac != device.mac:
+        yield Departure(outcome=_for_another(place, outcome, device, mac))
+        return
+    master = tables_of(place.state).links.get(device.master or 0)
+    if master is not None and master.kind in AGGREGATES:
+        device = master
+    elif master is not None and master.vrf_table is not None:
+        outcome = assumed(outcome, f"{place.node.name} {master.name}: hooks of a VRF are not modelled")
+    yield from take_in(place, outcome, Ports(device=device))
+
+
+def _for_another(place: Place, outcome: Outcome, device: Link, mac: str) -> Outcome:
+    uppers = [link for link in tables_of(place.state).links.values() if link.link == device.index]
+    if any(link.kind in {"macvlan", "macvtap", "ipvlan"} for link in uppers):
+        return unknown(outcome, f"{place.node.name} {device.name}: devices on top of it are not modelled")
+    reason = f"the frame is for {mac}, and {device.name} is {device.mac}"
+    return ended(outcome, Ending(verdict=Verdict.DROPPED, reason=reason), kind=StepKind.DROPPED)
+
+
+def _programs(place: Place, device: Link, *, incoming: bool) -> Iterator[str]:
+    """What may decide about the packet at the device itself, beyond this walk."""
+    name = f"{place.node.name} {device.name}"
+    if incoming and device.xdp_program is not None:
+        yield f"{name}: XDP program {device.xdp_program} is not modelled"
+    if device.has_tc_programs:
+        yield f"{name}: a tc program is not modelled"
+    chains = place.state.nft_base_chains()
+    for chain in () if isinstance(chains, Absent) else chains:
+        hook = chain.hook
+        if hook is None or device.name not in hook.devices:
+            continue
+        ingress = hook.number == INGRESS_HOOK.get(chain.family)
+        if ingress == incoming and (ingress or chain.family == NFPROTO_NETDEV):
+            yield f"{name}: nft chain {chain.table}/{chain.name} at the device is not modelled"
+
+
+def originate(place: Place, packet: Packet) -> Iterator[Departure]:
+    """A socket of this namespace sends a packet; an unspecified source is chosen by the kernel."""
+    here = place.here(Hook.OUTPUT)
+    for decision in route_output(here, packet):
+        sent = decision.packet
+        changed = sent != packet
+        text = f"a socket sends {sent}"
+        step = Step(
+            kind=StepKind.ORIGINATED,
+            text=text,
+            before=packet if changed else None,
+            after=sent if changed else None,
+        )
+        outcome = replace(noted(go_on(sent, None), step), weight=decision.weight)
+        yield from _settled(place, _output(place, outcome, decision), 0)
+
+
+def _output(place: Place, outcome: Outcome, decision: OutputDecision) -> Iterator[Departure]:
+    if decision.ending is not None:
+        yield Departure(outcome=ended(outcome, decision.ending, because=decision.because))
+        return
+    outcome = _routed(place, outcome, decision)
+    here = place.here(Hook.OUTPUT, out_device=decision.device)
+    for result in run_hook(here, outcome.packet, outcome.history):
+        branch = below(outcome, result)
+        if branch.ending is not None:
+            yield Departure(outcome=branch)
+        elif result.verdict == "reroute":
+            yield from _reroute(place, branch, here)
+        else:
+            yield from _leave(place, branch, decision)
+
+
+def _routed(place: Place, outcome: Outcome, decision: OutputDecision) -> Outcome:
+    way, device = decision.way, decision.device
+    for text in way.assumed if way is not None else ():
+        outcome = assumed(outcome, f"{place.node.name}: {text}")
+    via = f" via {way.gateway}" if way is not None and way.gateway is not None else ""
+    text = f"out by {device.name if device else 'no device'}{via}"
+    return noted(outcome, Step(kind=StepKind.ROUTED, text=text, because=decision.because))
+
+
+def _reroute(place: Place, outcome: Outcome, here: Here) -> Iterator[Departure]:
+    """OUTPUT changed what routing goes by: the way is looked up again, the source stays."""
+    for decision in route_again(here, outcome.packet):
+        branch = replace(outcome, weight=scaled(outcome.weight, decision.weight))
+        if decision.ending is not None:
+            yield Departure(outcome=ended(branch, decision.ending, because=decision.because))
+        else:
+            yield from _leave(place, _routed(place, branch, decision), decision)
+
+
+def _leave(place: Place, outcome: Outcome, decision: OutputDecision) -> Iterator[Departure]:
+    way, device = decision.way, decision.device
+    if way is None or device is None or way.type not in {"unicast", "local", "anycast"}:
+        kind = way.type if way is not None else "no"
+        place_text = f"{place.node.name}: sending to a {kind} address is not modelled"
+        yield Departure(outcome=unknown(outcome, place_text))
+        return
+    lost = too_big(outcome, way, device)
+    if lost is not None:
+        yield Departure(outcome=lost)
+        return
+    yield from send_out(place, outcome, way, device)
+
+
+def _settled(place: Place, departures: Iterator[Departure], loopbacks: int) -> Iterator[Departure]:
+    """Follow what does not really leave: loopback, and a bridge that still has to choose a port."""
+    for departure in departures:
+        device, outcome = departure.device, departure.outcome
+        if device is None or outcome.ending is not None:
+            yield departure
+        elif device.is_loopback:
+            yield from _loop(place, outcome, device, loopbacks)
+        elif device.kind == "bridge" and not departure.bridged:
+            for text in _programs(place, device, incoming=False):
+                outcome = assumed(outcome, text)
+            yield from _settled(place, transmit(place, replace(departure, outcome=outcome)), loopbacks)
+        else:
+            for text in _programs(place, device, incoming=False):
+                outcome = assumed(outcome, text)
+            yield replace(departure, outcome=outcome)
+
+
+def _loop(place: Place, outcome: Outcome, device: Link, loopbacks: int) -> Iterator[Departure]:
+    if loopbacks >= MOST_LOOPBACKS:
+        ending = Ending(verdict=Verdict.LOOPED, reason="the packet goes round by the loopback device")
+        yield Departure(outcome=ended(outcome, ending))
+        return
+    outcome = with_packet(outcome, replace(outcome.packet, source_mac="", destination_mac=""))
+    step = Step(kind=StepKind.RECEIVED, text=f"{device.name} brings it back to this namespace")
+    ports = Ports(device=device, looped=True)
+    yield from _settled(place, take_in(place, noted(outcome, step), ports), loopbacks + 1)

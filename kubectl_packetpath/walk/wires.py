@@ -1,0 +1,87 @@
+"""From device to device: what a packet meets at the other end of the one that it leaves by.
+
+Kernel: drivers/net/veth.c, drivers/net/dummy.c, net/8021q, include/linux/netdevice.h ____dev_forward_skb
+"""
+
+from dataclasses import dataclass, replace
+
+from kubectl_packetpath.packet import Packet
+from kubectl_packetpath.snapshot.links import Link
+from kubectl_packetpath.snapshot.state import NamespaceState
+from kubectl_packetpath.trace import Ending, Outcome, StepKind, Verdict
+from kubectl_packetpath.walk import tunnels
+from kubectl_packetpath.walk.here import ended, unknown
+from kubectl_packetpath.walk.place import Place, with_packet
+from kubectl_packetpath.walk.segment import Station, bridge_of, peer_of
+from kubectl_packetpath.walk.tables import tables_of
+
+SWALLOWING = {"dummy", "nlmon", "blackhole"}
+SHARING = {"macvlan", "macvtap", "ipvlan", "netkit"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Crossing:
+    """Where the packet turns up; without state and link it has left the node."""
+
+    outcome: Outcome
+    state: NamespaceState | None = None
+    link: Link | None = None
+
+
+def cross(place: Place, outcome: Outcome, device: Link) -> Crossing:
+    """Send the packet out by this device."""
+    if not device.is_up:
+        return _lost(outcome, Verdict.DROPPED, f"{device.name} is down")
+    if tunnels.is_tunnel(device):
+        return Crossing(outcome=tunnels.encapsulate(place, outcome, device))
+    if device.kind in SWALLOWING:
+        return _lost(
+            outcome, Verdict.DROPPED, f"{device.name} is a {device.kind} device: nothing leaves by it"
+        )
+    if device.kind in SHARING:
+        place_text = f"{place.node.name} {device.kind} device {device.name}: not modelled yet"
+        return Crossing(outcome=unknown(outcome, place_text))
+    if device.kind == "vlan":
+        return _vlan(place, outcome, device)
+    end = peer_of(place.node, place.state, device)
+    if end is None or end.state is None:
+        return Crossing(outcome=outcome)
+    return _arrive(place, outcome, end)
+
+
+def _lost(outcome: Outcome, verdict: Verdict, reason: str) -> Crossing:
+    ending = Ending(verdict=verdict, reason=reason)
+    return Crossing(outcome=ended(outcome, ending, kind=StepKind.DROPPED))
+
+
+def _arrive(place: Place, outcome: Outcome, end: Station) -> Crossing:
+    if end.link.mtu and outcome.packet.size_bytes > end.link.mtu:
+        reason = f"{outcome.packet.size_bytes} bytes do not fit into the {end.link.mtu} of {end.link.name}"
+        return Crossing(outcome=ended(outcome, Ending(verdict=Verdict.TOO_BIG, reason=reason)))
+    same = end.state is not None and end.state.identity == place.state.identity
+    packet = scrubbed(outcome.packet, keep_mark=same)
+    return Crossing(outcome=with_packet(outcome, packet), state=end.state, link=end.link)
+
+
+def scrubbed(packet: Packet, *, keep_mark: bool) -> Packet:
+    """What a packet leaves behind when it crosses into another namespace."""
+    mark = packet.mark if keep_mark else 0
+    return replace(packet, connection=None, mark=mark, priority=0, uid=None, gid=None)
+
+
+def _vlan(place: Place, outcome: Outcome, device: Link) -> Crossing:
+    """Tagged by its lower device; the other end takes it by its own VLAN device of the same number."""
+    lower = tables_of(place.state).links.get(device.link or 0)
+    if lower is None or device.link_netnsid is not None:
+        place_text = f"{place.node.name} VLAN device {device.name}: its lower device is out of sight"
+        return Crossing(outcome=unknown(outcome, place_text))
+    end = peer_of(place.node, place.state, lower)
+    if end is None or end.state is None:
+        return Crossing(outcome=outcome)
+    if bridge_of(end.state, end.link) is not None:
+        place_text = f"{place.node.name} VLAN {device.vlan_id} on {lower.name}: a tagged frame in a bridge"
+        return Crossing(outcome=unknown(outcome, f"{place_text} is not modelled"))
+    for link in tables_of(end.state).links.values():
+        if (link.kind, link.link, link.vlan_id) == ("vlan", end.link.index, device.vlan_id):
+            return _arrive(place, outcome, Station(state=end.state, link=link))
+    return _lost(outcome, Verdict.DROPPED, f"nobody takes VLAN {device.vlan_id} behind {lower.name}")
