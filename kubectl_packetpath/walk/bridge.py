@@ -66,7 +66,7 @@ def _calls_iptables(state: NamespaceState, bridge: Link, family: int) -> bool:
     return settings.nf_call_iptables if family == 4 else settings.nf_call_ip6tables
 
 
-def _hooked(frame: Here, packet_view: Here, outcome: Outcome, filtered: bool) -> Outcomes:  # noqa: FBT001
+def _hooked(frame: Here, packet_view: Here, outcome: Outcome, filtered: bool) -> Outcomes:
     """The bridge family's chains, with the IP hooks of br_netfilter in between."""
 
     def early(here: Here, packet: Packet, history: History | None) -> Outcomes:

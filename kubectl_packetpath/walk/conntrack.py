@@ -1,4 +1,4 @@
-"""Connection tracking: which connection does a packet belong to, and in which state is it?
+"""Connection tracking: which connection a packet belongs to, and in which state that is.
 
 It runs at priority -200 of PREROUTING and OUTPUT. A rule that asks for the state, and every NAT, depends on it.
 

@@ -67,7 +67,7 @@ def search(state: NamespaceState, query: RouteQuery) -> tuple[Way, ...]:
         if rule.suppress_group is not None:
             assumed += (f"ip rule {rule.priority}: suppress_ifgroup is not modelled",)
         doubt = _merged_doubt(tables, rule, query, match)
-        return tuple(_ways(tables, rule, match, query, assumed + doubt))
+        return tuple(_ways(tables, rule, match, assumed + doubt))
     return (Way(type="none", assumed=assumed),)
 
 
@@ -203,9 +203,7 @@ def _merged_doubt(tables: Tables, rule: PolicyRule, query: RouteQuery, match: Ma
     return (text,)
 
 
-def _ways(
-    tables: Tables, rule: PolicyRule, match: Match, query: RouteQuery, assumed: tuple[str, ...]
-) -> Iterator[Way]:
+def _ways(tables: Tables, rule: PolicyRule, match: Match, assumed: tuple[str, ...]) -> Iterator[Way]:
     total = sum(hop.weight for hop in match.hops)
     base = Way(
         type=match.type,

@@ -1,4 +1,4 @@
-"""May this packet come in here, and is it for us or to be passed on?
+"""Whether a packet may come in here, and whether it is for us or to be passed on.
 
 Martian addresses, the reverse path filter and the forwarding switches, as they stand between PREROUTING and
 INPUT or FORWARD.
@@ -124,6 +124,7 @@ def may_forward(state: NamespaceState, device: Link, family: int) -> bool:
 
 def _not_forwarding(here: Here, packet: Packet, device: Link, way: Way) -> Decision:
     state = here.state
+    facts: tuple[Fact, ...]
     if packet.family == 6:
         key = "net/ipv6/conf/all/forwarding"
         facts = (fact(here.node, state, key),)

@@ -1,4 +1,4 @@
-"""Where does a local packet go, and which source address does it get?
+"""Where a local packet goes, and which source address it gets.
 
 Kernel: net/ipv4/route.c ip_route_output_key_hash_rcu, net/ipv6/route.c ip6_route_output_flags, net/ipv4/netfilter.c
 ip_route_me_harder

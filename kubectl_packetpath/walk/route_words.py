@@ -33,30 +33,24 @@ def _route_words(route: Route, device: Link | None) -> Iterator[str]:
     yield network_text(route.destination)
     if route.source is not None and route.source.prefixlen:
         yield f"from {route.source}"
-    if route.tos:
-        yield f"tos {route.tos:#04x}"
-    if route.nexthop_id is not None:
-        yield f"nhid {route.nexthop_id}"
     hop = next((h for h in route.hops if device is None or h.device == device.index), None)
-    if hop is not None and hop.gateway is not None:
-        inet = "inet6 " if hop.gateway.version != route.destination.version else ""
-        yield f"via {inet}{hop.gateway}"
-    if device is not None:
-        yield f"dev {device.name}"
-    if route.table not in TABLES:
-        yield f"table {route.table}"
-    if route.protocol:
-        yield f"proto {PROTOCOLS.get(route.protocol, route.protocol)}"
-    if route.scope and route.destination.version == 4:
-        yield f"scope {SCOPES.get(route.scope, route.scope)}"
-    if route.preferred_source is not None:
-        yield f"src {route.preferred_source}"
-    if route.metric:
-        yield f"metric {route.metric}"
-    if route.mtu is not None:
-        yield f"mtu {route.mtu}"
-    if len(route.hops) > 1 and hop is not None:
-        yield f"weight {hop.weight}"
+    gateway = hop.gateway if hop is not None else None
+    inet = "inet6 " if gateway is not None and gateway.version != route.destination.version else ""
+    scope = route.scope if route.destination.version == 4 else 0
+    shown: tuple[tuple[object, str], ...] = (
+        (route.tos, f"tos {route.tos:#04x}"),
+        (route.nexthop_id, f"nhid {route.nexthop_id}"),
+        (gateway, f"via {inet}{gateway}"),
+        (device, f"dev {device.name if device else ''}"),
+        (route.table not in TABLES, f"table {route.table}"),
+        (route.protocol, f"proto {PROTOCOLS.get(route.protocol, route.protocol)}"),
+        (scope, f"scope {SCOPES.get(scope, scope)}"),
+        (route.preferred_source, f"src {route.preferred_source}"),
+        (route.metric, f"metric {route.metric}"),
+        (route.mtu, f"mtu {route.mtu}"),
+        (len(route.hops) > 1 and hop, f"weight {hop.weight if hop else 1}"),
+    )
+    yield from (text for there, text in shown if there)
 
 
 def rule_text(rule: PolicyRule) -> str:
@@ -65,29 +59,27 @@ def rule_text(rule: PolicyRule) -> str:
 
 
 def _rule_words(rule: PolicyRule) -> Iterator[str]:
-    yield f"{rule.priority}:"
-    if rule.invert:
-        yield "not"
-    yield f"from {network_text(rule.source) if rule.source is not None and rule.source.prefixlen else 'all'}"
-    if rule.destination is not None and rule.destination.prefixlen:
-        yield f"to {network_text(rule.destination)}"
-    if rule.tos:
-        yield f"tos {rule.tos:#04x}"
-    if rule.mask or rule.mark:
-        full = rule.mask == 0xFFFFFFFF
-        yield f"fwmark {rule.mark:#x}" if full else f"fwmark {rule.mark:#x}/{rule.mask:#x}"
-    if rule.iif:
-        yield f"iif {rule.iif}"
-    if rule.oif:
-        yield f"oif {rule.oif}"
-    if rule.uid_range is not None:
-        yield f"uidrange {rule.uid_range[0]}-{rule.uid_range[1]}"
-    if rule.protocol:
-        yield f"ipproto {rule.protocol}"
-    if rule.sport_range is not None:
-        yield f"sport {_ports(rule.sport_range)}"
-    if rule.dport_range is not None:
-        yield f"dport {_ports(rule.dport_range)}"
+    source, destination = rule.source, rule.destination
+    mask = "" if rule.mask == 0xFFFFFFFF else f"/{rule.mask:#x}"
+    uids = rule.uid_range or (0, 0)
+    shown: tuple[tuple[object, str], ...] = (
+        (True, f"{rule.priority}:"),
+        (rule.invert, "not"),
+        (True, f"from {network_text(source) if source is not None and source.prefixlen else 'all'}"),
+        (
+            destination is not None and destination.prefixlen,
+            f"to {network_text(destination) if destination else ''}",
+        ),
+        (rule.tos, f"tos {rule.tos:#04x}"),
+        (rule.mask or rule.mark, f"fwmark {rule.mark:#x}{mask}"),
+        (rule.iif, f"iif {rule.iif}"),
+        (rule.oif, f"oif {rule.oif}"),
+        (rule.uid_range, f"uidrange {uids[0]}-{uids[1]}"),
+        (rule.protocol, f"ipproto {rule.protocol}"),
+        (rule.sport_range, f"sport {_ports(rule.sport_range or (0, 0))}"),
+        (rule.dport_range, f"dport {_ports(rule.dport_range or (0, 0))}"),
+    )
+    yield from (text for there, text in shown if there)
     yield from _action_words(rule)
 
 
