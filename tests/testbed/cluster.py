@@ -1,10 +1,8 @@
 """A cluster: brought up, mended, found again, taken down."""
 
-import fcntl
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -15,15 +13,13 @@ from testbed.component import Component, ComponentDiedError
 from testbed.control import Node, Place, Pod, bystander
 from testbed.controlplane import ControlPlane
 from testbed.kube import Kube, KubeError
+from testbed.layout import lay_out, node_object
 from testbed.networks import network
 from testbed.node import NodeRuntime
-from testbed.pki import kubeconfig
-from testbed.spec import ClusterSpec, NodeSpec
-from testbed.state import Record, State
+from testbed.spec import ClusterSpec
+from testbed.state import Record, State, alone
 from testbed.waiting import DeadlineError, wait_until
 from testbed.wiring import OUTSIDE, ROUTER, Wiring, free_kubectl_link
-
-ZONE = "topology.kubernetes.io/zone"
 
 
 class NoClusterError(Exception):
@@ -116,7 +112,7 @@ class Cluster:
             raise ValueError(f"{spec.network} needs all nodes on one subnet.")
         always = [each.name for each in build.program_sets() if each.needed_by_clusters]
         build.build(*always, *pod_network.program_sets)
-        with _alone(spec.name):
+        with alone(spec.name):
             record = Record.load(State(name=spec.name))
             if record is not None and record.finished and record.spec == spec:
                 try:
@@ -128,14 +124,14 @@ class Cluster:
             sweep.remember_namespace_folder()
             record = Record(spec=spec, kubectl_link=free_kubectl_link())
             record.save(State(name=spec.name))
-            _lay_out(record)
+            lay_out(record)
             return _brought_up(record)
 
     @classmethod
     def down(cls, name: str) -> None:
         """Remove a cluster, or what is left of it."""
         machine.check(machine.why_not_run())
-        with _alone(name):
+        with alone(name):
             sweep.remove(State(name=name))
 
     def wait_ready(self, timeout_seconds: float = 60) -> None:
@@ -185,18 +181,6 @@ def _opened(record: Record) -> Cluster:
     )
 
 
-def _lay_out(record: Record) -> None:
-    """Everything that is done once: wires, certificates, configuration."""
-    state, plan = State(name=record.spec.name), AddressPlan(spec=record.spec)
-    wiring = Wiring(plan=plan)
-    wiring.create(record.kubectl_link)
-    wiring.namespace(ROUTER).ip(*network(plan.spec.network).router_routes(plan))
-    ControlPlane(state=state, record=record, plan=plan).write_identities()
-    state.write("kubeconfigs/admin-inside", kubeconfig(state.pki, "admin", plan.api_url))
-    for node in record.spec.nodes:
-        NodeRuntime(state=state, plan=plan, spec=node).prepare()
-
-
 def _brought_up(record: Record) -> Cluster:
     """Start what does not run, and wait until the nodes are ready."""
     cluster = _opened(record)
@@ -217,7 +201,7 @@ def _brought_up(record: Record) -> Cluster:
         build.say(f"API server ready after {time.monotonic() - started:.1f} s")
         for component in others:
             component.start()
-        cluster.kube.apply(*(_node_object(cluster.plan, node) for node in cluster.spec.nodes))
+        cluster.kube.apply(*(node_object(cluster.plan, node) for node in cluster.spec.nodes))
         for each in nodes:
             each.result()
     build.say(f"Images loaded after {time.monotonic() - started:.1f} s")
@@ -240,25 +224,3 @@ def _wait_for_api(kube: Kube, api_server: Component) -> None:
         return kube.ready()
 
     wait_until("the API server is ready", ready)
-
-
-def _node_object(plan: AddressPlan, node: NodeSpec) -> dict[str, Any]:
-    """The kubelet finds its Node already there, with a range for pods that follows from the description."""
-    ranges = [str(plan.pods_of(node, version)) for version in plan.versions]
-    labels = {"kubernetes.io/hostname": node.name} | ({ZONE: node.zone} if node.zone else {})
-    return {
-        "apiVersion": "v1",
-        "kind": "Node",
-        "metadata": {"name": node.name, "labels": labels},
-        "spec": {"podCIDR": ranges[0], "podCIDRs": ranges},
-    }
-
-
-@contextmanager
-def _alone(name: str) -> Iterator[None]:
-    """Two runs for the same cluster wait for each other."""
-    lock_file = build.cache_folder() / "locks" / name
-    lock_file.parent.mkdir(parents=True, exist_ok=True)
-    with lock_file.open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield

@@ -1,12 +1,16 @@
 """Where a running cluster keeps its files, and what is remembered of it."""
 
+import fcntl
 import json
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from ipaddress import IPv4Network
 from pathlib import Path
 from typing import Self
 
+from testbed.build import cache_folder
 from testbed.cgroups import PREFIX, Group
 from testbed.spec import ClusterSpec
 
@@ -91,3 +95,13 @@ class Record:
             )
         except (OSError, ValueError, KeyError, TypeError):
             return None
+
+
+@contextmanager
+def alone(name: str) -> Iterator[None]:
+    """Two runs for the same cluster wait for each other."""
+    lock_file = cache_folder() / "locks" / name
+    lock_file.parent.mkdir(parents=True, exist_ok=True)
+    with lock_file.open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield

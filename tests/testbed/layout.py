@@ -1,0 +1,38 @@
+"""What is done once for a cluster, before anything of it runs: wires, certificates, configuration."""
+
+from typing import Any
+
+from testbed.addresses import AddressPlan
+from testbed.controlplane import ControlPlane
+from testbed.networks import network
+from testbed.node import NodeRuntime
+from testbed.pki import kubeconfig
+from testbed.spec import NodeSpec
+from testbed.state import Record, State
+from testbed.wiring import ROUTER, Wiring
+
+ZONE = "topology.kubernetes.io/zone"
+
+
+def lay_out(record: Record) -> None:
+    """Everything that is done once: wires, certificates, configuration."""
+    state, plan = State(name=record.spec.name), AddressPlan(spec=record.spec)
+    wiring = Wiring(plan=plan)
+    wiring.create(record.kubectl_link)
+    wiring.namespace(ROUTER).ip(*network(plan.spec.network).router_routes(plan))
+    ControlPlane(state=state, record=record, plan=plan).write_identities()
+    state.write("kubeconfigs/admin-inside", kubeconfig(state.pki, "admin", plan.api_url))
+    for node in record.spec.nodes:
+        NodeRuntime(state=state, plan=plan, spec=node).prepare()
+
+
+def node_object(plan: AddressPlan, node: NodeSpec) -> dict[str, Any]:
+    """The kubelet finds its Node already there, with a range for pods that follows from the description."""
+    ranges = [str(plan.pods_of(node, version)) for version in plan.versions]
+    labels = {"kubernetes.io/hostname": node.name} | ({ZONE: node.zone} if node.zone else {})
+    return {
+        "apiVersion": "v1",
+        "kind": "Node",
+        "metadata": {"name": node.name, "labels": labels},
+        "spec": {"podCIDR": ranges[0], "podCIDRs": ranges},
+    }
