@@ -1,0 +1,19 @@
+"""Older recordings, one step for each rise of the schema.
+
+A step takes the plain data of schema N and returns that of schema N + 1.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from kubectl_packetpath.snapshot import SCHEMA
+
+STEPS: Mapping[int, Callable[[Any], Any]] = {}
+"""From which schema, and how to the next one."""
+
+
+def migrated(plain: Any, schema: int) -> Any:
+    """The data as the present schema has it."""
+    for version in range(schema, SCHEMA):
+        plain = STEPS[version](plain)
+    return plain
