@@ -80,6 +80,9 @@ def _target(rules: tuple[PolicyRule, ...], rule: PolicyRule, position: int) -> i
 
 
 def _suppressed(rule: PolicyRule, match: Match) -> bool:
+    """Whether the rule does not want so short a prefix; an IPv4 route that rejects is never suppressed."""
+    if match.route.destination.version == 4 and not match.hops:
+        return False
     limit = rule.suppress_prefix_length
     return limit is not None and match.route.destination.prefixlen <= limit
 

@@ -1,0 +1,284 @@
+"""The walk's routing against `ip route get`, the kernel's own answer, for random tables, rules and packets."""
+
+import json
+import random
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+from ipaddress import ip_address
+from typing import Any, cast
+
+import pytest
+from kernel.iproute import IprouteState
+
+from kubectl_packetpath.packet import TCP, UDP, Address, Packet
+from kubectl_packetpath.snapshot.state import NamespaceState
+from kubectl_packetpath.trace import Verdict
+from kubectl_packetpath.walk.here import Here
+from kubectl_packetpath.walk.input_route import route_input
+from kubectl_packetpath.walk.output_route import route_output
+from kubectl_packetpath.walk.routing import Way
+from testbed.netns import Namespace
+
+pytestmark = pytest.mark.kernel
+
+QUESTIONS = 120
+TYPES = ["unicast"] * 8 + ["blackhole", "unreachable", "prohibit", "throw"]
+ERRORS = {
+    "Network is unreachable": {"none", "unreachable"},
+    "No route to host": {"none", "unreachable"},
+    "Permission denied": {"prohibit"},
+    "Invalid argument": {"blackhole"},
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Family:
+    """What differs between IPv4 and IPv6."""
+
+    version: int
+    own: tuple[str, str]
+    gateways: tuple[str, str]
+    pool: str
+    bits: int
+    step: int
+
+    def address(self, chance: random.Random) -> str:
+        """One of few addresses, so that routes are hit often."""
+        return str(ip_address(self.pool) + self.step * chance.randrange(64) + chance.randrange(4))
+
+    def prefix(self, chance: random.Random) -> str:
+        """A prefix around those addresses."""
+        length = chance.choice([0, self.bits - 22, self.bits - 20, self.bits - 18, self.bits - 16, self.bits])
+        network = int(ip_address(self.address(chance))) >> (self.bits - length) << (self.bits - length)
+        return f"{ip_address(network) if self.version == 4 else ip_address(network.to_bytes(16, 'big'))}/{length}"
+
+
+FOUR = Family(
+    version=4,
+    own=("10.0.0.1/24", "10.0.1.1/24"),
+    gateways=("10.0.0.9", "10.0.1.9"),
+    pool="10.4.0.0",
+    bits=32,
+    step=65536,
+)
+SIX = Family(
+    version=6,
+    own=("fd00:0::1/64", "fd00:1::1/64"),
+    gateways=("fd00:0::9", "fd00:1::9"),
+    pool="fd44::",
+    bits=128,
+    step=65536,
+)
+
+
+@pytest.fixture(params=range(6))
+def chance(request: pytest.FixtureRequest) -> random.Random:
+    """A seeded source of randomness: every run asks the same."""
+    return random.Random(request.param)
+
+
+@pytest.fixture
+def namespace() -> Iterator[Namespace]:
+    """A router with two devices whose other ends are in a second namespace."""
+    router, ends = Namespace(name="ppk-route"), Namespace(name="ppk-route-ends")
+    for each in (router, ends):
+        if each.exists():
+            each.delete()
+        each.create()
+    for number in (0, 1):
+        router.ip(f"link add d{number} type veth peer name d{number} netns {ends.name}")
+        ends.ip(f"link set d{number} up")
+        router.ip(f"link set d{number} up")
+        router.ip(f"addr add {FOUR.own[number]} dev d{number}")
+        router.ip(f"addr add {SIX.own[number]} dev d{number} nodad")
+    router.sysctls(
+        {
+            "net/ipv4/ip_forward": 1,
+            "net/ipv6/conf/all/forwarding": 1,
+            "net/ipv4/conf/all/rp_filter": 0,
+            "net/ipv4/conf/d0/rp_filter": 0,
+            "net/ipv4/conf/d1/rp_filter": 0,
+        }
+    )
+    yield router
+    router.delete()
+    ends.delete()
+
+
+def tried(namespace: Namespace, line: str) -> None:
+    """Run an `ip` command whose failure (a duplicate, say) does not matter."""
+    subprocess.run(["ip", "-n", namespace.name, *line.split()], capture_output=True, check=False)
+
+
+def random_routes(namespace: Namespace, family: Family, chance: random.Random) -> None:
+    """Routes of all kinds in three tables."""
+    flag = f"-{family.version}"
+    tried(namespace, f"{flag} nexthop add id 1 via {family.gateways[0]} dev d0")
+    tried(namespace, f"{flag} nexthop add id 2 via {family.gateways[1]} dev d1")
+    tried(namespace, f"{flag} nexthop add id 3 group 1,3/2,1")
+    tried(namespace, f"{flag} nexthop add id 4 blackhole")
+    for _ in range(40):
+        kind, table = chance.choice(TYPES), chance.choice([254, 100, 200])
+        line = f"{flag} route add {kind} {family.prefix(chance)} table {table} metric {chance.choice([1, 50, 90])}"
+        if family.version == 4 and chance.random() < 0.2:
+            line += f" tos {chance.choice(['0x04', '0x10'])}"
+        if kind == "unicast":
+            line += chance.choice(
+                [
+                    f" via {family.gateways[0]}",
+                    f" via {family.gateways[1]}",
+                    " dev d1",
+                    f" nexthop via {family.gateways[0]} weight 3 nexthop via {family.gateways[1]} weight 1",
+                    " nhid 3",
+                    " nhid 1",
+                    " nhid 4",
+                    f" via {family.gateways[0]} src {family.own[1].split('/')[0]}",
+                ]
+            )
+        tried(namespace, line)
+
+
+def random_rules(namespace: Namespace, family: Family, chance: random.Random) -> None:
+    """Policy rules with every selector that there is."""
+    for place in range(8):
+        selectors = chance.sample(
+            [
+                f"from {family.prefix(chance)}",
+                f"to {family.prefix(chance)}",
+                f"fwmark {chance.randrange(4):#x}/0x3",
+                chance.choice(["iif d0", "iif d1", "iif lo"]),
+                "ipproto tcp dport 80-90",
+                "ipproto udp sport 5000",
+                "uidrange 1000-1999",
+                "tos 0x10",
+            ],
+            k=chance.choice([0, 1, 1, 1, 2]),
+        )
+        action = chance.choice(
+            ["lookup 100", "lookup 200", "lookup 254", "prohibit", "unreachable", "blackhole", "goto 32766"]
+            + ["lookup 254 suppress_prefixlength 0", "lookup 100 suppress_prefixlength 12"] * 2
+        )
+        if not selectors and action in {"prohibit", "unreachable", "blackhole", "goto 32766"}:
+            action = "lookup 200"
+        inverted = "not " if selectors and chance.random() < 0.2 else ""
+        words = f"-{family.version} rule add pref {100 + place} {inverted}{' '.join(selectors)} {action}"
+        tried(namespace, words)
+
+
+def random_packet(family: Family, chance: random.Random) -> Packet:
+    """A packet that some of the rules may want."""
+    return Packet(
+        source=ip_address("0.0.0.0" if family.version == 4 else "::"),
+        destination=ip_address(family.address(chance)),
+        protocol=chance.choice([TCP, UDP]),
+        sport=chance.choice([5000, 6000]),
+        dport=chance.choice([80, 443]),
+        mark=chance.randrange(4),
+        tos=chance.choice([0, 0, 0x10]),
+        uid=chance.choice([0, 1500]),
+    )
+
+
+def kernel_answer(namespace: Namespace, packet: Packet, more: str = "") -> dict[str, Any] | str:
+    """`ip route get`: the route, or the error's text."""
+    name = {TCP: "tcp", UDP: "udp"}[packet.protocol]
+    words = f"route get {packet.destination} mark {packet.mark} ipproto {name} sport {packet.sport} dport {packet.dport}"
+    words += f" tos {packet.tos:#04x}" if packet.family == 4 else ""
+    command = ["ip", f"-{packet.family}", "-n", namespace.name, "-j", *words.split(), *more.split()]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode == 0:
+        return cast(dict[str, Any], json.loads(done.stdout)[0])
+    return done.stderr.strip().removeprefix("RTNETLINK answers: ")
+
+
+def described(way: Way | None, source: Address | None) -> tuple[str, str, str]:
+    """A way as (device, gateway, source)."""
+    device = way.device.name if way is not None and way.device is not None else ""
+    return device, str(way.gateway) if way is not None and way.gateway else "", str(source or "")
+
+
+def here_of(namespace: Namespace) -> Here:
+    """The state as it is now."""
+    return Here(node="n", state=cast(NamespaceState, IprouteState(namespace.name)))
+
+
+def said(answer: dict[str, Any], *, with_source: bool) -> tuple[str, str, str]:
+    """The kernel's answer in the same form."""
+    gateway = answer.get("gateway") or answer.get("via", {}).get("host", "")
+    return answer.get("dev", ""), gateway, answer.get("prefsrc", "") if with_source else ""
+
+
+@pytest.mark.parametrize("family", [FOUR, SIX], ids=["ipv4", "ipv6"])
+def test_local_packets_take_the_way_that_the_kernel_takes(
+    namespace: Namespace, chance: random.Random, family: Family
+) -> None:
+    """Device, gateway and chosen source agree for packets of local sockets."""
+    random_routes(namespace, family, chance)
+    random_rules(namespace, family, chance)
+    here = here_of(namespace)
+    differences = []
+    for _ in range(QUESTIONS):
+        packet = random_packet(family, chance)
+        if family.version == 6:
+            packet = Packet(
+                source=packet.source,
+                destination=packet.destination,
+                protocol=packet.protocol,
+                sport=packet.sport,
+                dport=packet.dport,
+                mark=packet.mark,
+                uid=packet.uid,
+            )
+        answer = kernel_answer(namespace, packet, f"uid {packet.uid}")
+        decisions = list(route_output(here, packet))
+        if isinstance(answer, str):
+            types = {d.way.type if d.way else "" for d in decisions}
+            agrees = types <= ERRORS[answer] and all(d.ending for d in decisions)
+        else:
+            agrees = said(answer, with_source=True) in {described(d.way, d.packet.source) for d in decisions}
+        if not agrees:
+            differences.append((str(packet), answer, [(d.way, d.packet.source) for d in decisions]))
+
+    assert differences == []
+
+
+@pytest.mark.parametrize("family", [FOUR, SIX], ids=["ipv4", "ipv6"])
+def test_forwarded_packets_take_the_way_that_the_kernel_takes(
+    namespace: Namespace, chance: random.Random, family: Family
+) -> None:
+    """Device and gateway agree for packets that come in by a device, reverse path filter included."""
+    random_routes(namespace, family, chance)
+    random_rules(namespace, family, chance)
+    if family.version == 4:
+        for name in ("d0", "d1"):
+            namespace.sysctls({f"net/ipv4/conf/{name}/rp_filter": chance.randrange(3)})
+            namespace.sysctls({f"net/ipv4/conf/{name}/src_valid_mark": chance.randrange(2)})
+    here = here_of(namespace)
+    links = {link.name: link for link in IprouteState(namespace.name).links()}
+    differences = []
+    for _ in range(QUESTIONS):
+        packet, name = random_packet(family, chance), chance.choice(["d0", "d1"])
+        source = chance.choice([family.address(chance), family.gateways[0], family.own[1].split("/")[0]])
+        packet = Packet(
+            source=ip_address(source),
+            destination=packet.destination,
+            protocol=packet.protocol,
+            sport=packet.sport,
+            dport=packet.dport,
+            mark=packet.mark,
+            tos=packet.tos if family.version == 4 else 0,
+        )
+        answer = kernel_answer(namespace, packet, f"from {source} iif {name}")
+        decisions = list(route_input(here, packet, links[name]))
+        if isinstance(answer, str):
+            agrees = all(d.ending is not None for d in decisions)
+            if answer == "Invalid cross-device link":
+                agrees = {d.ending.verdict for d in decisions if d.ending} == {Verdict.DROPPED}
+        else:
+            ways = {described(d.way, None) for d in decisions if d.ending is None}
+            agrees = said(answer, with_source=False) in ways
+        if not agrees:
+            differences.append((str(packet), name, answer, [(d.way, d.ending) for d in decisions]))
+
+    assert differences == []
