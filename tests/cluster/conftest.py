@@ -18,7 +18,7 @@ from testbed.spec import ClusterSpec
 from testbed.workloads import namespace as namespace_object
 
 BED = "bed"
-MOST_LINES = 25
+MOST_LINES, WIDEST_LINE = 12, 240
 LOGS = pytest.StashKey[dict[Path, int]]()
 
 
@@ -85,7 +85,9 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
     if report.failed:
         for log, start in item.stash.get(LOGS, {}).items():
             if new := _lines_after(log, start):
-                report.sections.append((f"{log} during this test", "\n".join(new[-MOST_LINES:])))
+                report.sections.append(
+                    (f"{log} during this test", "\n".join(line[:WIDEST_LINE] for line in new[-MOST_LINES:]))
+                )
     return report
 
 

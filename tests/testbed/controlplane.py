@@ -91,6 +91,8 @@ class ControlPlane:
             "tls-cert-file": pki / "apiserver.crt",
             "tls-private-key-file": pki / "apiserver.key",
             "client-ca-file": pki / "ca.crt",
+            "requestheader-client-ca-file": pki / "ca.crt",
+            "requestheader-allowed-names": "front-proxy",
             "kubelet-client-certificate": pki / "kubelet-client.crt",
             "kubelet-client-key": pki / "kubelet-client.key",
             "kubelet-certificate-authority": pki / "ca.crt",

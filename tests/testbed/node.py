@@ -68,7 +68,7 @@ class NodeRuntime:
     @property
     def path(self) -> str:
         """Where programs are looked for: the node's iptables, then what we built, then the system's."""
-        built = (build.program_set(name).target for name in ("runc", "containerd", "cni", "kubernetes"))
+        built = (build.program_set(name).target for name in ("runc", "containerd", "kubernetes"))
         return ":".join(map(str, (self.folder / "bin", *built, machine.SYSTEM_PATH)))
 
     def prepare(self) -> None:

@@ -7,6 +7,9 @@ from testbed.addresses import Address, Network
 from testbed.control import Place
 from testbed.faults.base import Mend
 
+STATES = ("linkdown", "dead", "pervasive")
+"""What `ip route` shows of a route, and does not take."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RouteDeleted:
@@ -24,7 +27,8 @@ class RouteDeleted:
         if not lines:
             raise LookupError(f"{self.place.title} has no route to {self.destination}.")
         self.place.run([*ip, "flush", "exact", str(self.destination)])
-        restore = "".join(f"ip -{self.version} route replace {line}\n" for line in lines)
+        kept = [" ".join(word for word in line.split() if word not in STATES) for line in lines]
+        restore = "".join(f"ip -{self.version} route replace {line}\n" for line in kept)
         return partial(self.place.run, ["sh", "-e"], restore)
 
 

@@ -82,9 +82,8 @@ class ForeignTable:
     def apply(self) -> Mend:
         """One base chain with one rule."""
         base = f"type filter hook {self.hook} priority {self.priority}; policy accept;"
-        self.place.run(
-            ["nft", "-f", "-"], f"table inet {self.name} {{ chain main {{ {base} {self.rule} }} }}\n"
-        )
+        chain = f"chain main {{\n{base}\n{self.rule}\n}}\n"
+        self.place.run(["nft", "-f", "-"], f"table inet {self.name} {{\n{chain}}}\n")
         return partial(self.place.run, ["nft", "delete", "table", "inet", self.name])
 
 
