@@ -1,7 +1,9 @@
 """A namespace's routing state as iproute2 tells it: a second pair of eyes beside the agent's reader."""
 
+import base64
 import json
 import subprocess
+import sys
 from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Any, cast
@@ -20,6 +22,8 @@ from kubectl_packetpath.snapshot.routing import (
 )
 from kubectl_packetpath.snapshot.sockets import Socket
 from kubectl_packetpath.snapshot.state import NamespaceState
+from kubectl_packetpath.snapshot.xtables import LegacyChain, LegacyTable
+from kubectl_packetpath.snapshot.xtables_blob import cut_chain
 
 ROUTE_TYPES = {
     1: "unicast",
@@ -77,6 +81,7 @@ class IprouteState:
         self.by_name = {row["ifname"]: row["ifindex"] for row in rows}
         self.link_rows = tuple(self._link(row) for row in rows)
         self.sysctls: dict[str, str | None] = {}
+        self.tables: tuple[LegacyTable, ...] | None = None
 
     def _link(self, row: dict[str, Any]) -> Link:
         flags = sum(bit for name, bit in LINK_FLAGS.items() if name in row["flags"])
@@ -258,9 +263,32 @@ class IprouteState:
         """NAT chains turn it on where a test needs it."""
         return False
 
-    def legacy_tables(self) -> Absent:
-        """No rules of this kind."""
-        return NOTHING
+    def legacy_tables(self) -> tuple[LegacyTable, ...]:
+        """Read once."""
+        if self.tables is None:
+            enter = ["nsenter", f"--net=/run/netns/{self.namespace}"]
+            script = [sys.executable, str(Path(__file__).with_name("legacy.py"))]
+            done = subprocess.run([*enter, *script], capture_output=True, text=True, check=True)
+            self.tables = tuple(
+                LegacyTable(
+                    family=row["family"],
+                    name=row["name"],
+                    valid_hooks=row["hooks"],
+                    hook_entry=tuple(row["offsets"][:5]),
+                    underflow=tuple(row["offsets"][5:]),
+                    blob=base64.b64decode(row["blob"]),
+                )
+                for row in json.loads(done.stdout)
+            )
+        return self.tables
+
+    def legacy_chain(self, family: int, table: str, offset: int) -> LegacyChain:
+        """Cut out of the blob."""
+        found = next(each for each in self.legacy_tables() if (each.family, each.name) == (family, table))
+        hooks = [
+            entry if found.valid_hooks >> hook & 1 else -1 for hook, entry in enumerate(found.hook_entry)
+        ]
+        return cut_chain(family, found.blob or b"", offset, tuple(hooks), found.underflow)
 
     def nft_tables(self) -> Absent:
         """No rules of this kind."""
