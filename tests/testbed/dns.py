@@ -25,7 +25,7 @@ COREFILE = """.:53 {
 
 def manifests(plan: AddressPlan) -> list[dict[str, Any]]:
     """All its objects."""
-    return [*_rights(), _config(), _deployment(), _service(plan)]
+    return [*_rights(), _config(), _deployment(plan), _service(plan)]
 
 
 def wait_ready(kube: Kube) -> None:
@@ -67,11 +67,17 @@ def _config() -> dict[str, Any]:
     return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": _metadata(), "data": {"Corefile": COREFILE}}
 
 
-def _deployment() -> dict[str, Any]:
+def _deployment(plan: AddressPlan) -> dict[str, Any]:
+    """It asks the API server directly, so that it also runs on a node without a proxy."""
+    api_server = {
+        "KUBERNETES_SERVICE_HOST": str(plan.control(plan.versions[0])),
+        "KUBERNETES_SERVICE_PORT": "6443",
+    }
     container = {
         "name": NAME,
         "image": COREDNS,
         "args": ["-conf", "/etc/coredns/Corefile"],
+        "env": [{"name": name, "value": value} for name, value in api_server.items()],
         "volumeMounts": [{"name": "config", "mountPath": "/etc/coredns"}],
         "readinessProbe": {"httpGet": {"path": "/ready", "port": 8181}, "periodSeconds": 1},
         "ports": [
