@@ -148,9 +148,7 @@ def _start(place: Place, node: NodeState, packet: Packet) -> explore.Start | Non
         for address in (packet.destination, *place.addresses):
             device = device_with(node.host(), address)
             if device is not None and not device.is_loopback and device.name != "kube-ipvs0":
-                return explore.ReceivedOn(
-                    namespace=node.host().identity, device=device.name, packet=packet
-                )
+                return explore.ReceivedOn(namespace=node.host().identity, device=device.name, packet=packet)
         return None
     if place.kind is PlaceKind.DEVICE:
         return explore.ReceivedOn(namespace=node.host().identity, device=place.device, packet=packet)
@@ -210,9 +208,7 @@ def _follow(
         yield from _over_the_wire(leg, share.egress, cluster, crossings)
 
 
-def _over_the_wire(
-    leg: _Leg, egress: explore.Egress, cluster: Cluster, crossings: int
-) -> Iterator[_Leg]:
+def _over_the_wire(leg: _Leg, egress: explore.Egress, cluster: Cluster, crossings: int) -> Iterator[_Leg]:
     arrival = cluster.underlay.arrival(leg.packet.destination, egress.next_hop)
     if not arrival.node:
         through = f" through {arrival.through}" if arrival.through else ""
@@ -256,9 +252,7 @@ def _joined(leg: _Leg, onward: _Leg, weight: Fraction | None, wire: tuple[Step, 
     return replace(onward, hops=(*leg.hops, *hops), weight=scaled(weight, onward.weight))
 
 
-def _no_agent(
-    name: str, packet: Packet, connections: explore.Connections, cluster: Cluster
-) -> _Leg:
+def _no_agent(name: str, packet: Packet, connections: explore.Connections, cluster: Cluster) -> _Leg:
     why = cluster.missing.get(name, "no agent runs there")
     return _lost_sight(name, packet, connections, f"{name} could not be looked at: {why}")
 
@@ -269,9 +263,7 @@ def _lost_sight(name: str, packet: Packet, connections: explore.Connections, rea
         weight=None,
         hops=(Hop(node=name, namespace="host", steps=(step,)),),
         packet=packet,
-        ending=Ending(
-            verdict=Verdict.UNKNOWN, reason=reason, remedy="kubectl packetpath agent status"
-        ),
+        ending=Ending(verdict=Verdict.UNKNOWN, reason=reason, remedy="kubectl packetpath agent status"),
         egress="",
         connections=connections,
         node=name,
@@ -280,9 +272,7 @@ def _lost_sight(name: str, packet: Packet, connections: explore.Connections, rea
 
 
 def _with_reply(query: Query, leg: _Leg, answers: tuple[_Leg, ...]) -> Path:
-    path = Path(
-        weight=leg.weight, hops=leg.hops, packet=leg.packet, ending=leg.ending, egress=leg.egress
-    )
+    path = Path(weight=leg.weight, hops=leg.hops, packet=leg.packet, ending=leg.ending, egress=leg.egress)
     if not answers:
         return path
     asked = _as_asked(query, leg)

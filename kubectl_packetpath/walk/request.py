@@ -1,0 +1,28 @@
+"""What a client asks of an agent: walks over one node, whose touched state comes back."""
+
+from dataclasses import dataclass
+
+from kubectl_packetpath.walk.explore import Connections, Originated, ReceivedOn
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Walk:
+    """One packet through one node."""
+
+    start: ReceivedOn | Originated
+    connections: Connections
+    ask_table: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """A question to an agent."""
+
+    what: str
+    """`base`: the small tables of the node, and which namespaces there are. `walks`: what these walks touch.
+    `snapshot`: everything."""
+    walks: tuple[Walk, ...] = ()
+
+
+ANSWER, PROBLEM = b"A", b"E"
+"""First byte of an answer's frame: a snapshot follows, or a sentence."""
