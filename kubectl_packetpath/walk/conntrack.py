@@ -5,8 +5,6 @@ It runs at priority -200 of PREROUTING and OUTPUT. A rule that asks for the stat
 Kernel: net/netfilter/nf_conntrack_core.c, nf_conntrack_proto_{tcp,icmp,icmpv6}.c, nf_conntrack_netlink.c
 """
 
-import struct
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from ipaddress import ip_address
 
@@ -25,13 +23,13 @@ from kubectl_packetpath.packet import (
 )
 from kubectl_packetpath.snapshot.absent import Absent
 from kubectl_packetpath.snapshot.conntrack import FlowKey
+from kubectl_packetpath.snapshot.netlink import attributes
 from kubectl_packetpath.trace import Fact, History, Step, StepKind, told
 from kubectl_packetpath.walk.here import Here, Outcomes, go_on
 from kubectl_packetpath.walk.settings import number
 
 CTA_TUPLE_ORIG, CTA_TUPLE_REPLY, CTA_STATUS, CTA_MARK, CTA_ZONE, CTA_LABELS = 1, 2, 3, 8, 18, 22
 CTA_TUPLE_IP, CTA_TUPLE_PROTO, CTA_TUPLE_ZONE = 1, 2, 3
-NLA_TYPE_MASK = 0x3FFF
 
 IPS_EXPECTED, IPS_SEEN_REPLY = 0x01, 0x02
 
@@ -188,17 +186,6 @@ def decode(message: bytes) -> Entry:
     if original is None or reply is None:
         raise ValueError("a connection without its two tuples")
     return Entry(original=original, reply=reply, status=status, mark=mark, zone=zone, labels=labels)
-
-
-def attributes(data: bytes) -> Iterator[tuple[int, bytes]]:
-    """The netlink attributes in these bytes: number and payload."""
-    position = 0
-    while position + 4 <= len(data):
-        length, kind = struct.unpack_from("=HH", data, position)
-        if length < 4 or position + length > len(data):
-            raise ValueError("netlink attributes are cut off")
-        yield kind & NLA_TYPE_MASK, data[position + 4 : position + length]
-        position += (length + 3) & ~3
 
 
 def _tuple(data: bytes) -> Flow:
