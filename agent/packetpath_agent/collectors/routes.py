@@ -91,7 +91,7 @@ def _link(message: Any) -> Link:
         flags=message["flags"],
         operstate=message.get_attr("IFLA_OPERSTATE") or "",
         master=message.get_attr("IFLA_MASTER"),
-        link=link if link is not None and link != index else None,
+        link=link if link != index or message.get_attr("IFLA_LINK_NETNSID") is not None else None,
         link_netnsid=message.get_attr("IFLA_LINK_NETNSID"),
         vxlan=_vxlan(read) if kind == "vxlan" else None,
         bridge=_bridge(read) if kind == "bridge" else None,
