@@ -1,0 +1,100 @@
+"""The command line: `kubectl packetpath TARGET`, and a few commands beside it.
+
+Commands import what they need when they run, so that `--help` answers at once.
+"""
+
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import typer
+import typer.core
+
+from kubectl_packetpath.cli import agent, packet, path, snapshot, version
+
+DEFAULT = "path"
+VALUED = {
+    "-n",
+    "--namespace",
+    "--context",
+    "--kubeconfig",
+    "--as",
+    "--as-group",
+    "--request-timeout",
+    "--bundle",
+    "-o",
+    "--output",
+    "--from",
+    "--node",
+    "--protocol",
+    "--image",
+}
+"""Options that take a value, which may stand before the command as they may with kubectl."""
+
+
+class TargetOrCommand(typer.core.TyperGroup):
+    """A group whose first word is one of its commands, or else a target."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Put the default command where the user left it out."""
+        place = first_word(args)
+        if place is None:
+            if args and not {"--help", "-h"} & set(args):
+                args = [DEFAULT, *args]
+        elif args[place] in self.commands and args[place] != DEFAULT:
+            command = args[place]
+            inner = 1 + place
+            if command in {"agent", "snapshot"} and len(args) > inner:
+                args = [command, args[inner], *args[:place], *args[inner + 1 :]]
+            else:
+                args = [command, *args[:place], *args[inner:]]
+        else:
+            args = [DEFAULT, *args]
+        return list(super().parse_args(ctx, args))
+
+
+def first_word(args: Sequence[str]) -> int | None:
+    """Where the first argument stands that is neither an option nor the value of one."""
+    skip = False
+    for place, word in enumerate(args):
+        if skip:
+            skip = False
+        elif word == "--":
+            return None
+        elif word.startswith("-"):
+            skip = word in VALUED
+        else:
+            return place
+    return None
+
+
+HELP = """Show how a packet really reaches a Service, and where and why it does not.
+
+kubectl packetpath TARGET [options]
+
+TARGET is svc/my-app[:port], pod/x[:port], node/x:port, IP:port or [IPv6]:port. `kubectl packetpath path --help` lists
+the options, --from, -o, --bundle and all.
+"""
+
+app = typer.Typer(
+    cls=TargetOrCommand,
+    help=HELP,
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command(DEFAULT, help=path.HELP)(path.path)
+app.command("packet", help=packet.HELP)(packet.packet)
+app.add_typer(snapshot.app, name="snapshot")
+app.add_typer(agent.app, name="agent")
+app.command("version", help="Versions of this program and of what it writes.")(version.version)
+
+
+def run() -> None:
+    """The command line as a program."""
+    try:
+        app(prog_name="kubectl packetpath")
+    except KeyboardInterrupt:
+        sys.exit(130)

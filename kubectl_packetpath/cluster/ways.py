@@ -1,0 +1,404 @@
+"""Every way in that a target offers: one question for each address, port and start.
+
+A Service is reached by its ClusterIP from inside, by a port of each node, a load balancer's or an external
+address from outside, or, headless, straight at its pods.
+
+Kubernetes: https://kubernetes.io/docs/reference/networking/virtual-ips/
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from ipaddress import ip_address
+
+from kubectl_packetpath.cluster.ask import (
+    AskError,
+    Target,
+    TargetKind,
+    find_node,
+    find_pod,
+    find_service,
+    pod_port,
+    service_ports,
+)
+from kubectl_packetpath.cluster.model import Cluster, Node, Pod, Service, ServicePort
+from kubectl_packetpath.packet import PROTOCOL_NAMES, PROTOCOL_NUMBERS, Address, endpoint
+
+SOMEBODY = {4: ip_address("203.0.113.1"), 6: ip_address("2001:db8::1")}
+"""Stand for any client outside: addresses that documentation may use and nobody has."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Start:
+    """Where a packet starts: a pod, a node's own programs, or somebody outside by way of a node."""
+
+    kind: TargetKind
+    node: str
+    pod: Pod | None = None
+    address: Address | None = None
+    """The client's address, for one outside."""
+
+    @property
+    def title(self) -> str:
+        """For people."""
+        if self.pod is not None:
+            return f"pod {self.pod.full_name} on {self.node}"
+        if self.kind is TargetKind.NODE:
+            return f"node {self.node}"
+        return f"outside ({self.address}) through {self.node}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Expected:
+    """An endpoint that the API says takes connections."""
+
+    address: Address
+    port: int
+    pod: str = ""
+    node: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """One packet that a user may send."""
+
+    way: str
+    """ClusterIP, NodePort, LoadBalancer, ExternalIP, Headless, Pod, Node or Address."""
+    subject: str = ""
+    """What is asked about: `default/web:http`."""
+    start: Start
+    destination: Address
+    protocol: int
+    port: int
+    arrives_at: Address | None = None
+    """From outside: the node's address on the wire, where the destination is not the node's own."""
+    expected: tuple[Expected, ...] = ()
+
+    @property
+    def target(self) -> str:
+        """`ClusterIP 10.96.0.9:80/tcp`."""
+        name = PROTOCOL_NAMES.get(self.protocol, str(self.protocol))
+        return f"{self.way} {endpoint(self.destination, self.port)}/{name}"
+
+    @property
+    def title(self) -> str:
+        """The whole question in one line."""
+        return f"{self.start.title} to {self.target}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wish:
+    """What the user asks for, as typed and parsed."""
+
+    target: Target
+    start: Target | None = None
+    """None: every start that makes sense."""
+    nodes: tuple[str, ...] = ()
+    """Only these as entries; empty: all."""
+    protocol: str = ""
+    """tcp, udp, sctp, or empty: whatever the target says."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Expansion:
+    """The questions, and what has to be said beside them."""
+
+    questions: tuple[Question, ...]
+    notes: tuple[str, ...] = ()
+    service: Service | None = None
+
+
+@dataclass(slots=True, kw_only=True)
+class _Maker:
+    """Makes the questions of one wish."""
+
+    cluster: Cluster
+    wish: Wish
+    notes: list[str] = field(default_factory=list)
+
+    def entries(self) -> tuple[Node, ...]:
+        """The nodes at which packets may come in."""
+        if self.wish.nodes:
+            return tuple(find_node(self.cluster, name) for name in self.wish.nodes)
+        return self.cluster.nodes
+
+    def inside(self, service: Service | None, version: int) -> Iterator[Start]:
+        """Starts inside of the cluster that can speak this IP version."""
+        given = self.wish.start
+        if given is None:
+            for node in self.entries():
+                start = _of_node(self.cluster, node, service, version)
+                if start is not None:
+                    yield start
+        elif given.kind is TargetKind.POD:
+            pod = find_pod(self.cluster, given)
+            if pod.host_network:
+                self.note(f"Pod {pod.full_name} uses the network of its node: asked as node/{pod.node}.")
+                yield Start(kind=TargetKind.NODE, node=pod.node)
+            elif any(address.version == version for address in pod.addresses):
+                yield Start(kind=TargetKind.POD, node=pod.node, pod=pod)
+        elif given.kind is TargetKind.NODE:
+            node = find_node(self.cluster, given.name)
+            if node.address(version) is not None:
+                yield Start(kind=TargetKind.NODE, node=node.name)
+
+    def outside(self, version: int) -> Iterator[tuple[Start, Address]]:
+        """Starts outside, each with the address of the node by which it comes."""
+        given = self.wish.start
+        if given is not None and given.kind is not TargetKind.OUTSIDE:
+            return
+        client = given.address if given is not None and given.address is not None else SOMEBODY[version]
+        if client.version != version:
+            return
+        for node in self.entries():
+            arrives_at = node.address(version)
+            if arrives_at is not None:
+                yield Start(kind=TargetKind.OUTSIDE, node=node.name, address=client), arrives_at
+
+    def note(self, text: str) -> None:
+        """Say something once."""
+        if text not in self.notes:
+            self.notes.append(text)
+
+    def from_everywhere(self, question: Question, service: Service | None = None) -> Iterator[Question]:
+        """The same destination from all starts inside, or from outside where that was asked for."""
+        version = question.destination.version
+        given = self.wish.start
+        if given is not None and given.kind is TargetKind.OUTSIDE:
+            for start, arrives_at in self.outside(version):
+                yield replace(question, start=start, arrives_at=arrives_at)
+            return
+        for start in self.inside(service, version):
+            yield replace(question, start=start)
+
+
+def expand(cluster: Cluster, wish: Wish) -> Expansion:
+    """All questions that a wish stands for."""
+    maker = _Maker(cluster=cluster, wish=wish)
+    service = None
+    match wish.target.kind:
+        case TargetKind.SERVICE:
+            service = find_service(cluster, wish.target)
+            questions = tuple(_service_questions(maker, service))
+        case TargetKind.POD:
+            questions = tuple(_pod_questions(maker, find_pod(cluster, wish.target)))
+        case TargetKind.NODE:
+            questions = tuple(_node_questions(maker, find_node(cluster, wish.target.name)))
+        case _:
+            questions = tuple(_address_questions(maker))
+    if not questions and not maker.notes:
+        start = wish.start or "anywhere"
+        raise AskError(f"There is no way from {start} to {wish.target}.", _why_no_way(service))
+    return Expansion(questions=questions, notes=tuple(maker.notes), service=service)
+
+
+def _why_no_way(service: Service | None) -> str:
+    if service is None:
+        return "Source and destination need an IP version in common."
+    families = ", ".join(f"IPv{v}" for v in sorted({a.version for a in service.cluster_ips})) or "no address"
+    return f"Service {service.full_name} is of type {service.type} with {families}."
+
+
+def _service_questions(maker: _Maker, service: Service) -> Iterator[Question]:
+    if service.type == "ExternalName":
+        maker.note(
+            f"Service {service.full_name} is an ExternalName: the cluster's DNS answers with the name "
+            f"{service.external_name}, and no packet is sent to the Service itself."
+        )
+        return
+    ports = service_ports(service, maker.wish.target, maker.wish.protocol)
+    if not ports:
+        maker.note(f"Service {service.full_name} has no ports.")
+    for port in ports:
+        if service.headless:
+            yield from _headless(maker, service, port)
+        else:
+            yield from _cluster_ips(maker, service, port)
+            yield from _from_outside(maker, service, port)
+
+
+def _of_service(
+    service: Service, port: ServicePort, cluster: Cluster, way: str, address: Address
+) -> Question:
+    return Question(
+        way=way,
+        subject=f"{service.full_name}:{port.name or port.port}",
+        start=Start(kind=TargetKind.OUTSIDE, node=""),
+        destination=address,
+        protocol=PROTOCOL_NUMBERS[port.protocol.lower()],
+        port=port.port,
+        expected=tuple(expected_endpoints(cluster, service, port, address.version)),
+    )
+
+
+def expected_endpoints(
+    cluster: Cluster, service: Service, port: ServicePort, version: int
+) -> Iterator[Expected]:
+    """The ready endpoints behind a port, in one IP version."""
+    seen = set()
+    for part in cluster.slices_of(service):
+        number = next(
+            (p.port for p in part.ports if (p.name, p.protocol) == (port.name, port.protocol)), None
+        )
+        for each in part.endpoints:
+            if number is None or not each.ready:
+                continue
+            for address in each.addresses[:1]:
+                if address.version == version and address not in seen:
+                    seen.add(address)
+                    yield Expected(address=address, port=number, pod=each.pod, node=each.node)
+
+
+def _cluster_ips(maker: _Maker, service: Service, port: ServicePort) -> Iterator[Question]:
+    if maker.wish.start is not None and maker.wish.start.kind is TargetKind.OUTSIDE:
+        return
+    for address in service.cluster_ips:
+        question = _of_service(service, port, maker.cluster, "ClusterIP", address)
+        yield from maker.from_everywhere(question, service)
+
+
+def _headless(maker: _Maker, service: Service, port: ServicePort) -> Iterator[Question]:
+    found = False
+    for version in (4, 6):
+        for each in expected_endpoints(maker.cluster, service, port, version):
+            found = True
+            question = _of_service(service, port, maker.cluster, "Headless", each.address)
+            question = replace(question, port=each.port, expected=(each,))
+            yield from maker.from_everywhere(question, service)
+    if not found:
+        maker.note(
+            f"Service {service.full_name} is headless and port {port.title} has no ready endpoint: "
+            "DNS answers with no address."
+        )
+
+
+def _from_outside(maker: _Maker, service: Service, port: ServicePort) -> Iterator[Question]:
+    versions = sorted({address.version for address in service.cluster_ips})
+    if port.node_port:
+        for version in versions:
+            for start, arrives_at in maker.outside(version):
+                question = _of_service(service, port, maker.cluster, "NodePort", arrives_at)
+                yield replace(question, start=start, port=port.node_port)
+    for way, address in _published(maker, service):
+        for start, arrives_at in maker.outside(address.version):
+            question = _of_service(service, port, maker.cluster, way, address)
+            yield replace(question, start=start, arrives_at=arrives_at)
+
+
+def _published(maker: _Maker, service: Service) -> Iterator[tuple[str, Address]]:
+    for each in service.balancer:
+        if each.address is not None and each.mode == "VIP":
+            yield "LoadBalancer", each.address
+        else:
+            name = each.address or each.hostname
+            maker.note(
+                f"The load balancer {name} changes the destination itself (ipMode {each.mode}) and sends "
+                "to the node ports, or it is known by name only: what it does is not seen here."
+            )
+    if service.type == "LoadBalancer" and not service.balancer:
+        maker.note(f"Service {service.full_name} waits for a load balancer: its status has no address.")
+    for address in service.external_ips:
+        yield "ExternalIP", address
+
+
+def _pod_questions(maker: _Maker, pod: Pod) -> Iterator[Question]:
+    port, protocol = pod_port(pod, maker.wish.target, maker.wish.protocol)
+    for address in pod.addresses:
+        expected = Expected(address=address, port=port, pod=pod.name, node=pod.node)
+        yield from maker.from_everywhere(
+            Question(
+                way="Pod",
+                subject=f"{pod.full_name}:{port}",
+                start=Start(kind=TargetKind.OUTSIDE, node=""),
+                destination=address,
+                protocol=PROTOCOL_NUMBERS[protocol.lower()],
+                port=port,
+                expected=(expected,),
+            )
+        )
+
+
+def _node_questions(maker: _Maker, node: Node) -> Iterator[Question]:
+    port = maker.wish.target.port
+    if not port.isdigit():
+        raise AskError(f"A node's port is a number, not {port}.", f"kubectl packetpath node/{node.name}:22")
+    versions = dict.fromkeys(address.version for address in node.addresses)
+    for version in versions:
+        if (address := node.address(version)) is not None:
+            yield from maker.from_everywhere(_plain("Node", address, int(port), maker.wish.protocol))
+
+
+def _address_questions(maker: _Maker) -> Iterator[Question]:
+    target = maker.wish.target
+    if target.address is None:
+        return
+    question = _plain("Address", target.address, int(target.port), maker.wish.protocol)
+    question = _recognised(maker.cluster, question)
+    own = maker.cluster.node_with(target.address)
+    given = maker.wish.start
+    if own is not None and given is not None and given.kind is TargetKind.OUTSIDE and not maker.wish.nodes:
+        maker.wish = replace(maker.wish, nodes=(own.name,))
+    yield from maker.from_everywhere(question)
+
+
+def _plain(way: str, address: Address, port: int, protocol: str) -> Question:
+    return Question(
+        way=way,
+        start=Start(kind=TargetKind.OUTSIDE, node=""),
+        destination=address,
+        protocol=PROTOCOL_NUMBERS[protocol.lower() or "tcp"],
+        port=port,
+    )
+
+
+def _recognised(cluster: Cluster, question: Question) -> Question:
+    """A bare address may be one of a Service."""
+    for service in cluster.services:
+        for port in service.ports:
+            if PROTOCOL_NUMBERS.get(port.protocol.lower()) != question.protocol:
+                continue
+            ways = dict(_addresses_of(cluster, service, port))
+            way = ways.get((question.destination, question.port))
+            if way is not None:
+                named = _of_service(service, port, cluster, way, question.destination)
+                return replace(named, port=question.port)
+    return question
+
+
+def _addresses_of(
+    cluster: Cluster, service: Service, port: ServicePort
+) -> Iterator[tuple[tuple[Address, int], str]]:
+    for address in service.cluster_ips:
+        yield (address, port.port), "ClusterIP"
+    for address in service.external_ips:
+        yield (address, port.port), "ExternalIP"
+    for each in service.balancer:
+        if each.address is not None:
+            yield (each.address, port.port), "LoadBalancer"
+    if port.node_port:
+        for node in cluster.nodes:
+            for address in node.addresses:
+                yield (address, port.node_port), "NodePort"
+
+
+def _of_node(cluster: Cluster, node: Node, service: Service | None, version: int) -> Start | None:
+    """A pod that speaks for all pods of a node; the node's own programs where it has none."""
+    pods = [
+        pod
+        for pod in cluster.pods
+        if pod.node == node.name and pod.is_client and any(a.version == version for a in pod.addresses)
+    ]
+    behind = _behind(cluster, service)
+    home = service.namespace if service is not None else cluster.namespace
+    pods.sort(key=lambda p: (p.full_name in behind, p.namespace != home, p.full_name))
+    if pods:
+        return Start(kind=TargetKind.POD, node=node.name, pod=pods[0])
+    return Start(kind=TargetKind.NODE, node=node.name) if node.address(version) is not None else None
+
+
+def _behind(cluster: Cluster, service: Service | None) -> set[str]:
+    if service is None:
+        return set()
+    parts: Iterable[str] = (
+        f"{part.namespace}/{each.pod}" for part in cluster.slices_of(service) for each in part.endpoints
+    )
+    return set(parts)

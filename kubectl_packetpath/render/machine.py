@@ -1,0 +1,151 @@
+"""The answer for programs: JSON and YAML, documented in docs/reference-json.md and versioned.
+
+A single way in is one object; several are listed under `ways` below the worst verdict of all.
+"""
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from kubectl_packetpath.cluster.answer import Answer, Answered
+from kubectl_packetpath.cluster.ways import Question
+from kubectl_packetpath.packet import PROTOCOL_NAMES, Packet
+from kubectl_packetpath.render.style import Style, clean
+from kubectl_packetpath.trace import Fact, Hop, Path, Step
+
+JSON_SCHEMA = 1
+"""Rises only with a change that a reader could trip over; new keys may come at any time."""
+
+Json = dict[str, Any]
+
+
+def document(answer: Answer) -> Json:
+    """The whole answer as plain data."""
+    notes = {"notes": [clean(note) for note in answer.notes]} if answer.notes else {}
+    if len(answer.ways) == 1:
+        return {"schema": JSON_SCHEMA, **_way(answer, answer.ways[0]), **notes}
+    return {
+        "schema": JSON_SCHEMA,
+        "target": clean(answer.target),
+        "verdict": str(answer.verdict),
+        "ways": [_way(answer, way) for way in answer.ways],
+        "nodes_missing": _missing(answer.nodes_missing, None),
+        **notes,
+    }
+
+
+def _way(answer: Answer, way: Answered) -> Json:
+    paths = way.trace.paths
+    touched = {hop.node for path in paths for hop in path.hops}
+    return {
+        "question": _question(way.question, way.trace.packet),
+        "verdict": str(way.trace.verdict),
+        "paths": [_path(path) for path in paths],
+        "unknown": list(dict.fromkeys(clean(text) for path in paths for text in _unknown(path))),
+        "nodes_missing": _missing(answer.nodes_missing, touched),
+    }
+
+
+def _missing(nodes: Mapping[str, str], touched: set[str] | None) -> list[Json]:
+    return [
+        {"node": clean(name), "reason": clean(why)}
+        for name, why in sorted(nodes.items())
+        if touched is None or name in touched
+    ]
+
+
+def _unknown(path: Path) -> Iterator[str]:
+    yield from path.assumed
+    if path.ending.verdict.family == "unknown":
+        yield path.ending.reason
+    if path.reply is not None:
+        yield from _unknown(path.reply)
+
+
+def _question(question: Question, packet: Packet) -> Json:
+    start = question.start
+    return {
+        "title": clean(question.title),
+        "way": question.way,
+        "subject": clean(question.subject),
+        "from": {
+            "kind": start.kind.value,
+            "node": clean(start.node),
+            "pod": clean(start.pod.full_name) if start.pod is not None else None,
+        },
+        **_packet(packet),
+        "expected": [
+            {"address": str(e.address), "port": e.port, "pod": clean(e.pod), "node": clean(e.node)}
+            for e in question.expected
+        ],
+    }
+
+
+def _packet(packet: Packet) -> Json:
+    return {
+        "source": str(packet.source),
+        "sport": None if packet.sport_chosen else packet.sport,
+        "destination": str(packet.destination),
+        "dport": packet.dport,
+        "protocol": PROTOCOL_NAMES.get(packet.protocol, str(packet.protocol)),
+    }
+
+
+def _path(path: Path) -> Json:
+    return {
+        "weight": None if path.weight is None else float(path.weight),
+        "verdict": str(path.ending.verdict),
+        "reason": clean(path.ending.reason),
+        "remedy": clean(path.ending.remedy),
+        "packet": _packet(path.packet),
+        "egress": clean(path.egress) or None,
+        "masqueraded": path.masqueraded,
+        "assumed": [clean(text) for text in path.assumed],
+        "hops": [_hop(hop) for hop in path.hops],
+        "reply": _path(path.reply) if path.reply is not None else None,
+    }
+
+
+def _hop(hop: Hop) -> Json:
+    return {
+        "node": clean(hop.node),
+        "namespace": clean(hop.namespace),
+        "steps": [_step(step) for step in hop.steps],
+    }
+
+
+def _step(step: Step) -> Json:
+    told: Json = {
+        "kind": step.kind.value,
+        "text": clean(step.text),
+        "because": [_fact(fact) for fact in step.because],
+    }
+    if step.before is not None and step.after is not None:
+        told |= {"before": _state(step.before), "after": _state(step.after)}
+    return told
+
+
+def _state(packet: Packet) -> Json:
+    return _packet(packet) | {"mark": packet.mark}
+
+
+def _fact(fact: Fact) -> Json:
+    return {
+        "section": fact.section,
+        "key": clean(fact.key),
+        "text": clean(fact.text),
+        "packets": fact.packets,
+        "bytes": fact.bytes,
+    }
+
+
+def as_json(answer: Answer, _style: Style) -> Iterator[str]:
+    """JSON, indented; everything outside of ASCII is escaped, so no terminal can be led astray."""
+    yield json.dumps(document(answer), indent=2)
+
+
+def as_yaml(answer: Answer, _style: Style) -> Iterator[str]:
+    """The same as YAML."""
+    import yaml  # noqa: PLC0415 - only who asks for YAML waits for its library
+
+    yield yaml.safe_dump(document(answer), sort_keys=False, width=120).rstrip()

@@ -1,0 +1,80 @@
+"""Colours, widths, and the cleaning of names that come from nodes and pods.
+
+Interface names, socket addresses and rule comments are whatever somebody wrote: nothing of them may reach
+a terminal as a control sequence.
+"""
+
+import re
+import textwrap
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+CONTROL = re.compile(
+    r"\x1b\[[0-?]*[ -/]*[@-~]"  # an ANSI sequence goes as a whole
+    r"|[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]"
+)
+NARROWEST, WIDEST = 60, 140
+LEAST_TEXT = 24
+
+
+def clean(text: str) -> str:
+    """Without control characters, ANSI sequences and what turns the direction of writing."""
+    return CONTROL.sub("", text)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Style:
+    """How to write for this reader."""
+
+    colour: bool = False
+    columns: int = 80
+
+    @property
+    def width(self) -> int:
+        """Columns to fill."""
+        return max(NARROWEST, min(WIDEST, self.columns))
+
+    def _paint(self, code: str, text: str) -> str:
+        return f"\x1b[{code}m{text}\x1b[0m" if self.colour and text else text
+
+    def good(self, text: str) -> str:
+        """What arrives."""
+        return self._paint("32", text)
+
+    def bad(self, text: str) -> str:
+        """What is lost."""
+        return self._paint("1;31", text)
+
+    def unsure(self, text: str) -> str:
+        """What is not known."""
+        return self._paint("33", text)
+
+    def changed(self, text: str) -> str:
+        """What is not as it was before."""
+        return self._paint("1;36", text)
+
+    def strong(self, text: str) -> str:
+        """What a reader looks for first."""
+        return self._paint("1", text)
+
+    def faint(self, text: str) -> str:
+        """What can be passed over."""
+        return self._paint("2", text)
+
+    def of(self, family: str, text: str) -> str:
+        """By the family of a verdict."""
+        return {"arrived": self.good, "lost": self.bad, "unknown": self.unsure}[family](text)
+
+
+SIGNS = {"arrived": "✔", "lost": "✘", "unknown": "?"}
+"""What stands before a verdict, so that colour is never needed to tell them apart."""
+
+
+def wrapped(text: str, width: int, most_lines: int = 0) -> Iterator[str]:
+    """A long text in lines of this width; past `most_lines` it is cut, and shows it."""
+    lines = textwrap.wrap(text, max(width, LEAST_TEXT), break_on_hyphens=False) or [""]
+    if most_lines and len(lines) > most_lines:
+        kept = lines[:most_lines]
+        kept[-1] = kept[-1][: max(width, LEAST_TEXT) - 2].rstrip() + " …"
+        lines = kept
+    yield from lines

@@ -1,0 +1,245 @@
+"""The answer for people: one line per hop, what changed, the share of each branch, and where it is lost."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from itertools import takewhile
+
+from kubectl_packetpath.cluster.answer import Answer, Answered
+from kubectl_packetpath.packet import PROTOCOL_NAMES, endpoint
+from kubectl_packetpath.render.grouping import Branch, Group, branches, family_of, groups
+from kubectl_packetpath.render.style import SIGNS, Style, clean, wrapped
+from kubectl_packetpath.render.words import Part, endpoint_of, parts_of, place_of, share, short_rule
+from kubectl_packetpath.trace import Fact, Hop, Path, Step, StepKind, Verdict
+
+WIDEST_PLACE = 26
+MOST_NAMED = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tree:
+    """Writes one answer."""
+
+    answer: Answer
+    style: Style
+    wide: bool = False
+
+    def lines(self) -> Iterator[str]:
+        """The whole answer."""
+        told = groups(self.answer)
+        for note in self.answer.notes:
+            yield from wrapped(clean(note), self.style.width)
+        if self.answer.notes and told:
+            yield ""
+        for number, group in enumerate(told):
+            if number:
+                yield ""
+            yield from self._group(group)
+        if len(told) > 1:
+            yield ""
+            yield from self._summary(told)
+
+    def _group(self, group: Group) -> Iterator[str]:
+        way = group.example
+        yield self._title(way)
+        yield from self._starts(group)
+        found = branches(way.trace)
+        hops = _shared([path for branch in found for path in branch.paths])
+        whole = len(found) == 1 and len(found[0].paths) == 1
+        if whole:
+            yield from self._path(found[0].example, found[0].example.hops, "  ")
+            return
+        for hop in hops:
+            yield from self._hop(hop, "│ ", last=None)
+        for branch in found:
+            last = branch is found[-1]
+            yield self._branch_title(branch, "└─" if last else "├─")
+            rest = branch.example.hops[len(hops) :]
+            yield from self._path(branch.example, rest, "     " if last else "│    ")
+
+    def _title(self, way: Answered) -> str:
+        question, verdict = way.question, way.trace.verdict
+        family = verdict.family
+        end = "arrives" if family == "arrived" else str(verdict)
+        if family == "lost":
+            end = _loss(way)
+        name = self.style.strong(clean(question.target))
+        subject = f"  {clean(question.subject)}" if question.subject else ""
+        return f"{self.style.of(family, SIGNS[family])} {name}{subject}  {self.style.of(family, end)}"
+
+    def _starts(self, group: Group) -> Iterator[str]:
+        start = group.example.question.start
+        others = [way.question.start for way in group.ways[1:]]
+        yield f"  from {clean(start.title)}"
+        if others:
+            nodes = ", ".join(dict.fromkeys(clean(each.node) for each in others))
+            yield from self._under(f"same answer through {nodes}", "  ", self.style.faint)
+
+    def _branch_title(self, branch: Branch, line: str) -> str:
+        family = family_of(branch.example)
+        ends = list(dict.fromkeys(endpoint_of(path) for path in branch.paths))
+        named = ", ".join(ends[:MOST_NAMED])
+        more = f" and {len(ends) - MOST_NAMED} more" if len(ends) > MOST_NAMED else ""
+        weight = self.style.strong(share(branch.weight))
+        sign = self.style.of(family, SIGNS[family])
+        node = clean(branch.example.hops[-1].node)
+        where = f" on {node}" if branch.example.hops[-1].namespace != "host" else ""
+        return f"{line} {weight} {sign} {named}{more}{where}"
+
+    def _path(self, path: Path, hops: tuple[Hop, ...], indent: str) -> Iterator[str]:
+        for hop in hops:
+            yield from self._hop(hop, indent, last=path if hop is path.hops[-1] else None)
+        reply = path.reply
+        if reply is None:
+            return
+        if reply.ending.verdict.family == "arrived":
+            if self.wide:
+                yield from self._reply(reply, indent)
+            return
+        yield from self._reply(reply, indent)
+
+    def _reply(self, reply: Path, indent: str) -> Iterator[str]:
+        family = reply.ending.verdict.family
+        sign = "and the answer:" if family == "arrived" else "but the answer does not come back:"
+        yield f"{indent}{self.style.of(family, sign)}"
+        for hop in reply.hops:
+            yield from self._hop(hop, indent + "  ", last=reply if hop is reply.hops[-1] else None)
+
+    def _hop(self, hop: Hop, indent: str, *, last: Path | None) -> Iterator[str]:
+        place = place_of(hop, self.answer)
+        parts = list(parts_of(hop))
+        if last is not None and last.ending.verdict is not Verdict.SENT:
+            parts = [
+                part for part in parts if not (part.look == "unsure" and last.ending.reason in part.text)
+            ]
+            parts.append(self._ending(last))
+        elif last is not None:
+            parts.append(self._ending(last))
+        lost = last is not None and last.ending.verdict.family == "lost"
+        label = f"{place:<{WIDEST_PLACE}}" if len(place) <= WIDEST_PLACE else place
+        painted = self.style.bad(label) if lost else label
+        room = self.style.width - len(indent) - WIDEST_PLACE - 1
+        lines = list(self._flow(parts, room))
+        if len(place) > WIDEST_PLACE:
+            yield f"{indent}{painted}"
+            painted = " " * WIDEST_PLACE
+        for number, line in enumerate(lines or [""]):
+            yield f"{indent}{painted if number == 0 else ' ' * WIDEST_PLACE} {line}".rstrip()
+        if self.wide:
+            for step in hop.steps:
+                yield from self._step(step, indent + "    ")
+        elif last is not None and last.ending.verdict.family != "arrived":
+            yield from self._evidence(hop, last, indent + "  ")
+
+    def _ending(self, path: Path) -> Part:
+        verdict = path.ending.verdict
+        sign = SIGNS[verdict.family]
+        word = "" if verdict.family == "arrived" else f"{verdict} "
+        return Part(text=f"{sign} {word}{clean(path.ending.reason)}", look=verdict.family)
+
+    def _flow(self, parts: list[Part], room: int) -> Iterator[str]:
+        """Parts beside each other while they fit, each in its look."""
+        line, used = "", 0
+        for part in parts:
+            if used and used + 2 + len(part.text) <= room:
+                line, used = f"{line}, {self._look(part, part.text)}", used + 2 + len(part.text)
+                continue
+            if used:
+                yield line + ("," if part.look not in {"arrived", "lost", "unknown"} else "")
+            *before, text = wrapped(part.text, room)
+            yield from (self._look(part, each) for each in before)
+            line, used = self._look(part, text), len(text)
+        if used:
+            yield line
+
+    def _look(self, part: Part, text: str) -> str:
+        if part.look in SIGNS:
+            return self.style.of(part.look, text)
+        looks = {"changed": self.style.changed, "unsure": self.style.unsure, "faint": self.style.faint}
+        return looks[part.look](text) if part.look in looks else text
+
+    def _evidence(self, hop: Hop, path: Path, indent: str) -> Iterator[str]:
+        for fact in hop.steps[-1].because if hop.steps else ():
+            yield from self._labelled(_section(fact), f"{short_rule(fact)}{_counters(fact)}", indent)
+        if path.ending.remedy:
+            yield from self._labelled("try", clean(path.ending.remedy), indent)
+
+    def _labelled(self, label: str, text: str, indent: str) -> Iterator[str]:
+        room = self.style.width - len(indent) - 10
+        for number, line in enumerate(wrapped(text, room, 0 if self.wide else 3)):
+            yield f"{indent}{self.style.faint(f'{label:<9}') if number == 0 else ' ' * 9} {line}"
+
+    def _step(self, step: Step, indent: str) -> Iterator[str]:
+        unsure = step.kind is StepKind.ASSUMED
+        text = f"{step.kind.value}: {clean(step.text)}"
+        yield from self._under(text, indent, self.style.unsure if unsure else self.style.faint)
+        for fact in step.because:
+            key = clean(fact.key)
+            told = f"{clean(fact.text)}{_counters(fact)}" if fact.text else key
+            yield from self._under(f"{fact.section} {key}", indent + "  ", self.style.faint)
+            if fact.text:
+                yield from self._under(told, indent + "    ", str)
+
+    def _under(self, text: str, indent: str, paint: Callable[[str], str]) -> Iterator[str]:
+        for line in wrapped(text, self.style.width - len(indent)):
+            yield f"{indent}{paint(line)}"
+
+    def _summary(self, told: tuple[Group, ...]) -> Iterator[str]:
+        good = sum(1 for group in told for way in group.ways if way.trace.verdict.family == "arrived")
+        total = sum(len(group.ways) for group in told)
+        family = self.answer.verdict.family
+        text = f"{clean(self.answer.target)}: {good} of {total} ways in arrive"
+        yield self.style.of(family, text)
+        for group in told:
+            way = group.example
+            question, verdict = way.question, way.trace.verdict
+            nodes = " ".join(dict.fromkeys(clean(each.question.start.node) for each in group.ways))
+            protocol = PROTOCOL_NAMES.get(question.protocol, "")
+            target = endpoint(question.destination, question.port)
+            if question.way == "NodePort":
+                target = f"*:{question.port}"
+            end = "arrives" if verdict.family == "arrived" else _loss(way)
+            sign = self.style.of(verdict.family, SIGNS[verdict.family])
+            line = f"{question.way:<12} {target}/{protocol}"
+            yield f"  {sign} {line:<36} {end:<22} {self.style.faint(nodes)}"
+
+
+def _loss(way: Answered) -> str:
+    """`1/3 lost: NO_ROUTE`, or the verdict where all is lost."""
+    lost = [b for b in branches(way.trace) if family_of(b.example) != "arrived"]
+    verdicts = ", ".join(dict.fromkeys(str(_verdict(b.example)) for b in lost))
+    known = [b.weight for b in lost if b.weight is not None]
+    total = sum(known, Fraction(0))
+    if not known or len(known) < len(lost) or total == 1 or not total:
+        return verdicts
+    return f"{share(total)} {verdicts}"
+
+
+def _verdict(path: Path) -> Verdict:
+    if path.ending.verdict.family == "arrived" and path.reply is not None:
+        return path.reply.ending.verdict
+    return path.ending.verdict
+
+
+def _section(fact: Fact) -> str:
+    return "rule" if fact.section.startswith(("iptables", "nftables")) else fact.section
+
+
+def _counters(fact: Fact) -> str:
+    return "" if fact.packets is None else f"  [{fact.packets} packets]"
+
+
+def _shared(paths: list[Path]) -> tuple[Hop, ...]:
+    """The hops that all paths have in common, told once above the branches."""
+    columns = zip(*(path.hops[:-1] for path in paths), strict=False)
+    return tuple(hops[0] for hops in takewhile(lambda hops: all(h == hops[0] for h in hops), columns))
+
+
+def tree(answer: Answer, style: Style) -> Iterator[str]:
+    """One line per hop."""
+    return Tree(answer=answer, style=style).lines()
+
+
+def wide(answer: Answer, style: Style) -> Iterator[str]:
+    """The tree with every step and every fact."""
+    return Tree(answer=answer, style=style, wide=True).lines()

@@ -1,0 +1,111 @@
+"""A hop in one line: where it is, what changed there, and by which way the packet went on."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+
+from kubectl_packetpath.cluster.answer import Answer
+from kubectl_packetpath.dialects import meaning
+from kubectl_packetpath.packet import Packet, endpoint
+from kubectl_packetpath.render.style import clean
+from kubectl_packetpath.trace import Fact, Hop, Path, Step, StepKind
+
+COMMENT = re.compile(r' -m comment --comment (?:"[^"]*"|\S+)')
+WAY_ON = (StepKind.ROUTED, StepKind.BRIDGED)
+TOLD = (
+    StepKind.ENCAPSULATED,
+    StepKind.DECAPSULATED,
+    StepKind.ENCRYPTED,
+    StepKind.DECRYPTED,
+    StepKind.PROXIED,
+    StepKind.BALANCED,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """A piece of a hop's line and how it should look."""
+
+    text: str
+    look: str = "plain"
+    """plain, changed, unsure or faint."""
+
+
+def place_of(hop: Hop, answer: Answer) -> str:
+    """The node, or the pod without the namespace that everybody is in."""
+    if hop.namespace == "host":
+        return clean(hop.node)
+    home = answer.service.namespace if answer.service is not None else answer.cluster.namespace
+    return clean(hop.namespace.removeprefix(f"{home}/"))
+
+
+def parts_of(hop: Hop) -> Iterator[Part]:
+    """What a hop did to the packet, in the order in which it did it."""
+    program = ""
+    onward = ""
+    for step in hop.steps:
+        program = _program(step) or program
+        if step.kind is StepKind.ORIGINATED:
+            packet = step.after
+            yield Part(text=f"sends {_sent(packet)}" if packet is not None else clean(step.text))
+        elif step.kind is StepKind.REWROTE and step.before is not None and step.after is not None:
+            for text in _changes(step.before, step.after):
+                yield Part(text=f"{program}: {text}" if program else text, look="changed")
+        elif step.kind in TOLD:
+            yield Part(text=clean(step.text), look="changed")
+        elif step.kind is StepKind.ASSUMED:
+            yield Part(text=f"assumed: {clean(step.text)}", look="unsure")
+        elif step.kind in WAY_ON:
+            onward = clean(step.text)
+    if onward and hop.steps[-1].kind in {StepKind.SENT, *WAY_ON}:
+        yield Part(text=onward)
+
+
+def _program(step: Step) -> str:
+    return next((found.program for fact in step.because if (found := meaning(fact)) is not None), "")
+
+
+def _sent(packet: Packet) -> str:
+    text = str(packet)
+    return (
+        text.replace(endpoint(packet.source, packet.sport), str(packet.source))
+        if packet.sport_chosen
+        else text
+    )
+
+
+def _changes(before: Packet, after: Packet) -> Iterator[str]:
+    old, new = _end(before, "destination"), _end(after, "destination")
+    if old != new:
+        yield f"{old} → {new}"
+    if before.source != after.source:
+        yield f"source {before.source} → {after.source}"
+    elif before.sport != after.sport and not after.sport_chosen:
+        yield f"source port {before.sport} → {after.sport}"
+
+
+def _end(packet: Packet, side: str) -> str:
+    if side == "destination":
+        return endpoint(packet.destination, packet.dport)
+    return endpoint(packet.source, packet.sport)
+
+
+def share(weight: Fraction | None) -> str:
+    """A probability as an engineer says it: `1/3`, or per cent where no small fraction is near."""
+    if weight is None:
+        return "?"
+    near = weight.limit_denominator(999)
+    if abs(near - weight) < Fraction(1, 1_000_000):
+        return str(near)
+    return f"{float(weight):.1%}"
+
+
+def short_rule(fact: Fact) -> str:
+    """A rule without its comment: the tree has few columns, and `-o wide` and JSON tell all."""
+    return clean(COMMENT.sub("", fact.text or fact.key))
+
+
+def endpoint_of(path: Path) -> str:
+    """Where a path ended, as address and port."""
+    return endpoint(path.packet.destination, path.packet.dport)

@@ -1,0 +1,236 @@
+"""The Kubernetes API: plain requests, and the streams of `exec`.
+
+The configuration, with contexts, client certificates and credential plugins, is the kubernetes client's work.
+The requests are our own, for its models take longer to load than a question takes to answer.
+
+Kubernetes: https://kubernetes.io/docs/reference/using-api/api-concepts/
+"""
+
+import json
+import os
+import ssl
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+import urllib3
+import websocket
+from kubernetes import client, config
+from kubernetes.config.config_exception import ConfigException
+from kubernetes.stream.ws_client import get_websocket_url, websocket_proxycare
+
+from kubectl_packetpath.sources.trouble import UnreachableError
+
+PAGE = 500
+NOT_FOUND, CONFLICT, TOO_OLD = 404, 409, 410
+FIELD_MANAGER = "kubectl-packetpath"
+EXEC_PROTOCOL = "v4.channel.k8s.io"
+SERVICE_ACCOUNT_NAMESPACE = "/var/run/secrets/kubernetes.io/serviceaccount/namespace"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Access:
+    """Which cluster, and as whom: what kubectl's options say."""
+
+    kubeconfig: str = ""
+    context: str = ""
+    namespace: str = ""
+    timeout_seconds: float = 20.0
+    as_user: str = ""
+    as_groups: tuple[str, ...] = ()
+
+
+class ApiError(UnreachableError):
+    """The API server refused a request."""
+
+    def __init__(self, status: int, message: str, remedy: str = "") -> None:
+        super().__init__(message, remedy)
+        self.status = status
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Api:
+    """A connection to one API server."""
+
+    access: Access
+    configuration: Any
+    context: str
+    namespace: str
+    pool: Any = field(repr=False)
+
+    @classmethod
+    def connect(cls, access: Access) -> "Api":
+        """Read the kubeconfig as kubectl does; nothing is sent yet."""
+        configuration = client.Configuration()
+        try:
+            context, namespace = _load(access, configuration)
+        except (ConfigException, OSError, ValueError, KeyError, TypeError) as error:
+            raise UnreachableError(
+                f"No usable kubeconfig: {_first_line(error)}", "kubectl config get-contexts"
+            ) from error
+        configuration.retries = urllib3.Retry(total=1, backoff_factor=0.2)
+        pool = client.ApiClient(configuration).rest_client.pool_manager
+        return cls(
+            access=access,
+            configuration=configuration,
+            context=context,
+            namespace=access.namespace or namespace or "default",
+            pool=pool,
+        )
+
+    def get(self, path: str, **query: str) -> dict[str, Any]:
+        """One object."""
+        return self.request("GET", path, query)
+
+    def list(self, path: str, **query: str) -> Iterator[dict[str, Any]]:
+        """All objects of a kind, page by page."""
+        query = {"limit": str(PAGE)} | query
+        while True:
+            page = self.request("GET", path, query)
+            yield from page.get("items") or ()
+            onward = (page.get("metadata") or {}).get("continue")
+            if not onward:
+                return
+            query = query | {"continue": onward}
+
+    def apply(self, path: str, manifest: Mapping[str, Any]) -> dict[str, Any]:
+        """Server-side apply."""
+        query = {"fieldManager": FIELD_MANAGER, "force": "true"}
+        return self.request("PATCH", path, query, manifest)
+
+    def delete(self, path: str) -> None:
+        """Remove an object, and what it owns."""
+        self.request("DELETE", path, {"propagationPolicy": "Background"})
+
+    def request(
+        self, method: str, path: str, query: Mapping[str, str], body: Mapping[str, Any] | None = None
+    ) -> dict[str, Any]:
+        """Ask, and say clearly what was refused."""
+        url = f"{self.configuration.host}{path}" + (f"?{urlencode(query)}" if query else "")
+        headers = {"Accept": "application/json"} | dict(self._identity())
+        content = None
+        if body is not None:
+            headers["Content-Type"] = "application/apply-patch+yaml"
+            content = json.dumps(body)
+        try:
+            answer = self.pool.request(
+                method, url, headers=headers, body=content, timeout=self.access.timeout_seconds
+            )
+        except (urllib3.exceptions.HTTPError, OSError) as error:
+            raise self._unreachable(error) from error
+        if answer.status >= 400:
+            raise self._refusal(answer.status, method, path, answer.data)
+        try:
+            data: dict[str, Any] = json.loads(answer.data or b"{}")
+        except ValueError as error:
+            raise UnreachableError(f"{self.configuration.host} does not answer like Kubernetes.") from error
+        return data
+
+    def open_exec(
+        self, namespace: str, pod: str, command: tuple[str, ...], timeout_seconds: float
+    ) -> websocket.WebSocket:
+        """Run a program in a pod; its streams are the channels of a websocket."""
+        query = [("command", word) for word in command]
+        query += [(stream, "true") for stream in ("stdin", "stdout", "stderr")]
+        host = self.configuration.host
+        url = get_websocket_url(f"{host}/api/v1/namespaces/{namespace}/pods/{pod}/exec", query)
+        headers = [f"{name}: {value}" for name, value in self._identity()]
+        options = websocket_proxycare(
+            {"header": [*headers, f"Sec-WebSocket-Protocol: {EXEC_PROTOCOL}"]}, self.configuration, url, None
+        )
+        socket = websocket.WebSocket(sslopt=self._tls(), skip_utf8_validation=True)
+        socket.settimeout(timeout_seconds)
+        try:
+            socket.connect(url, **options)
+        except websocket.WebSocketBadStatusException as error:
+            raise self._refusal(
+                error.status_code, "POST", f"/pods/{pod}/exec", error.resp_body or b""
+            ) from error
+        except (websocket.WebSocketException, OSError) as error:
+            raise UnreachableError(f"exec into {namespace}/{pod} failed: {_first_line(error)}") from error
+        return socket
+
+    def _identity(self) -> Iterator[tuple[str, str]]:
+        for setting in self.configuration.auth_settings().values():
+            if setting.get("in") == "header" and setting.get("value"):
+                yield setting["key"], setting["value"]
+        if self.access.as_user:
+            yield "Impersonate-User", self.access.as_user
+        for group in self.access.as_groups:
+            yield "Impersonate-Group", group
+
+    def _tls(self) -> dict[str, Any]:
+        settings = self.configuration
+        options: dict[str, Any] = {"cert_reqs": ssl.CERT_NONE, "check_hostname": False}
+        if settings.verify_ssl:
+            options = {"cert_reqs": ssl.CERT_REQUIRED}
+            if settings.ssl_ca_cert:
+                options["ca_certs"] = settings.ssl_ca_cert
+            if settings.assert_hostname is not None:
+                options["check_hostname"] = settings.assert_hostname
+        if settings.cert_file:
+            options |= {"certfile": settings.cert_file, "keyfile": settings.key_file}
+        if getattr(settings, "tls_server_name", None):
+            options["server_hostname"] = settings.tls_server_name
+        return options
+
+    def _unreachable(self, error: Exception) -> UnreachableError:
+        reason = getattr(error, "reason", None) or error
+        text = _first_line(reason)
+        return UnreachableError(
+            f"The API server {self.configuration.host} is out of reach: {text}",
+            "kubectl cluster-info" + (f" --context {self.context}" if self.context else ""),
+        )
+
+    def _refusal(self, status: int, method: str, path: str, body: bytes) -> ApiError:
+        said = _message(body) or f"status {status}"
+        if status == 401:
+            return ApiError(
+                status, f"The API server does not accept these credentials: {said}", "kubectl auth whoami"
+            )
+        if status == 403:
+            remedy = "docs/permissions.md lists the rights that are needed; kubectl auth can-i --list"
+            return ApiError(status, f"Not allowed: {said}", remedy)
+        return ApiError(status, f"{method} {path}: {said}")
+
+
+def _load(access: Access, configuration: Any) -> tuple[str, str]:
+    """The context's name and namespace; fills the configuration."""
+    given = access.kubeconfig or os.environ.get("KUBECONFIG", "")
+    if not given and not _default_exists() and "KUBERNETES_SERVICE_HOST" in os.environ:
+        config.load_incluster_config(client_configuration=configuration)
+        own = Path(SERVICE_ACCOUNT_NAMESPACE)
+        return "in-cluster", own.read_text().strip() if own.exists() else ""
+    if access.kubeconfig and not Path(access.kubeconfig).is_file():
+        raise ConfigException(f"{access.kubeconfig} does not exist")
+    contexts, current = config.list_kube_config_contexts(config_file=access.kubeconfig or None)
+    wanted = access.context or current["name"]
+    chosen = next((each for each in contexts if each["name"] == wanted), None)
+    if chosen is None:
+        names = ", ".join(each["name"] for each in contexts)
+        raise ConfigException(f"there is no context {wanted} (there are: {names})")
+    config.load_kube_config(
+        config_file=access.kubeconfig or None,
+        context=wanted,
+        client_configuration=configuration,
+        persist_config=False,
+    )
+    return wanted, str(chosen["context"].get("namespace") or "")
+
+
+def _default_exists() -> bool:
+    return (Path.home() / ".kube" / "config").is_file()
+
+
+def _message(body: bytes | str) -> str:
+    try:
+        status = json.loads(body)
+    except ValueError:
+        return ""
+    return str(status.get("message", "")) if isinstance(status, dict) else ""
+
+
+def _first_line(error: object) -> str:
+    return (str(error).splitlines() or [""])[0][:300] or type(error).__name__

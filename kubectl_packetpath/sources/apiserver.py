@@ -1,0 +1,134 @@
+"""The cluster's objects, read from its API server: only those that a question touches, never a Secret.
+
+What is kept of an object is a short list of fields, so neither environment variables nor annotations of other
+people's pods end up in a bundle.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from kubectl_packetpath.cluster.ask import Target, TargetKind
+from kubectl_packetpath.cluster.model import Cluster
+from kubectl_packetpath.cluster.objects import cluster_of
+from kubectl_packetpath.sources.api import NOT_FOUND, Api, ApiError
+
+Objects = dict[str, list[dict[str, Any]]]
+
+SLICES = "/apis/discovery.k8s.io/v1"
+KEPT: Mapping[str, Any] = {
+    "services": {
+        "metadata": {"name": 1, "namespace": 1},
+        "spec": {
+            "type": 1,
+            "clusterIP": 1,
+            "clusterIPs": 1,
+            "ports": 1,
+            "selector": 1,
+            "externalName": 1,
+            "externalIPs": 1,
+            "externalTrafficPolicy": 1,
+            "internalTrafficPolicy": 1,
+            "sessionAffinity": 1,
+            "sessionAffinityConfig": 1,
+            "loadBalancerSourceRanges": 1,
+            "healthCheckNodePort": 1,
+            "publishNotReadyAddresses": 1,
+            "trafficDistribution": 1,
+            "ipFamilies": 1,
+        },
+        "status": {"loadBalancer": 1},
+    },
+    "endpointslices": {
+        "metadata": {"name": 1, "namespace": 1, "labels": {"kubernetes.io/service-name": 1}},
+        "addressType": 1,
+        "ports": 1,
+        "endpoints": 1,
+    },
+    "pods": {
+        "metadata": {"name": 1, "namespace": 1, "uid": 1, "labels": 1},
+        "spec": {
+            "nodeName": 1,
+            "hostNetwork": 1,
+            "containers": {"name": 1, "ports": 1},
+            "initContainers": {"name": 1, "ports": 1},
+        },
+        "status": {"phase": 1, "podIP": 1, "podIPs": 1, "conditions": {"type": 1, "status": 1}},
+    },
+    "nodes": {
+        "metadata": {"name": 1, "labels": {"topology.kubernetes.io/zone": 1, "kubernetes.io/os": 1}},
+        "spec": {"podCIDR": 1, "podCIDRs": 1, "unschedulable": 1},
+        "status": {"addresses": 1, "conditions": {"type": 1, "status": 1}},
+    },
+}
+"""The fields of each kind that are looked at; nothing else of an object is kept."""
+
+
+def trimmed(given: Any, kept: Any) -> Any:
+    """Only the wanted fields of an object."""
+    if not isinstance(kept, Mapping):
+        return given
+    if isinstance(given, list):
+        return [trimmed(each, kept) for each in given]
+    if not isinstance(given, Mapping):
+        return given
+    return {key: trimmed(given[key], part) for key, part in kept.items() if key in given}
+
+
+def read_for(api: Api, target: Target, start: Target | None) -> Cluster:
+    """What a question about this target needs: it, its endpoints, the nodes and possible clients."""
+    needed = [_services(api, target), ("nodes", "/api/v1/nodes")]
+    namespaces = {api.namespace, target.namespace, start.namespace if start else ""} - {""}
+    if start is None or target.kind is TargetKind.ADDRESS:
+        needed.append(("pods", "/api/v1/pods"))
+    else:
+        needed += [("pods", f"/api/v1/namespaces/{each}/pods") for each in sorted(namespaces)]
+    needed += [("endpointslices", path) for path in _slices(target)]
+    return cluster_of(read_objects(api, needed), context=api.context, namespace=api.namespace)
+
+
+def _services(api: Api, target: Target) -> tuple[str, str]:
+    """All Services of the namespace, since a mistyped name wants a suggestion; all, for a bare address."""
+    if target.kind is TargetKind.SERVICE:
+        return "services", f"/api/v1/namespaces/{target.namespace or api.namespace}/services"
+    return "services", "/api/v1/services"
+
+
+def _slices(target: Target) -> Iterator[str]:
+    if target.kind is TargetKind.SERVICE:
+        yield f"{SLICES}/namespaces/{target.namespace}/endpointslices?kubernetes.io/service-name={target.name}"
+    elif target.kind is TargetKind.ADDRESS:
+        yield f"{SLICES}/endpointslices"
+
+
+def read_all(api: Api) -> Objects:
+    """All objects of these kinds that the cluster has: for a bundle."""
+    kinds = {"services": "/api/v1", "pods": "/api/v1", "nodes": "/api/v1", "endpointslices": SLICES}
+    return read_objects(api, [(kind, f"{root}/{kind}") for kind, root in kinds.items()])
+
+
+def read_objects(api: Api, needed: Iterable[tuple[str, str]]) -> Objects:
+    """The lists at these paths, all at once."""
+    listed = list(needed)
+    objects: Objects = {}
+    with ThreadPoolExecutor(max_workers=len(listed)) as pool:
+        for (kind, _), found in zip(listed, pool.map(lambda each: _read(api, *each), listed), strict=True):
+            known = {_name(each) for each in objects.setdefault(kind, [])}
+            objects[kind] += [each for each in found if _name(each) not in known]
+    return objects
+
+
+def _name(given: Mapping[str, Any]) -> tuple[Any, Any]:
+    meta = given.get("metadata") or {}
+    return meta.get("namespace"), meta.get("name")
+
+
+def _read(api: Api, kind: str, path: str) -> list[dict[str, Any]]:
+    path, _, label = path.partition("?")
+    query = {"labelSelector": label} if label else {}
+    try:
+        return [trimmed(each, KEPT[kind]) for each in api.list(path, **query)]
+    except ApiError as error:
+        if error.status == NOT_FOUND:
+            return []
+        raise

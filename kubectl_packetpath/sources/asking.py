@@ -1,0 +1,200 @@
+"""From questions to traces: the walk is run over whatever supplies the nodes' state, and fed what it misses.
+
+A bundle, the agents of a live cluster and a test's hand-made nodes are alike here.
+"""
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
+from ipaddress import ip_address
+from typing import Protocol
+
+from kubectl_packetpath.cluster.answer import Answer, Answered
+from kubectl_packetpath.cluster.ask import Target, TargetKind
+from kubectl_packetpath.cluster.model import Cluster
+from kubectl_packetpath.cluster.ways import Expansion, Question, Start
+from kubectl_packetpath.packet import TCP, Packet
+from kubectl_packetpath.snapshot import PodReference
+from kubectl_packetpath.snapshot.absent import Absent
+from kubectl_packetpath.snapshot.state import NodeState
+from kubectl_packetpath.trace import Hop, Path, Trace
+from kubectl_packetpath.walk.cluster import Cluster as WalkCluster
+from kubectl_packetpath.walk.cluster import Need, NeedMoreError, Place, PlaceKind, Query, trace
+from kubectl_packetpath.walk.underlay import Underlay
+
+MOST_ROUNDS = 32
+ANY = {4: ip_address("0.0.0.0"), 6: ip_address("::")}  # noqa: S104 - the sender's kernel chooses
+CLIENT_PORT = 40000
+
+
+class Supplier(Protocol):
+    """Where the state of nodes comes from."""
+
+    @property
+    def missing(self) -> Mapping[str, str]:
+        """Nodes that cannot be looked at, and why."""
+
+    def open(self, names: Collection[str]) -> None:
+        """These nodes will be asked for: what takes time may be done for all of them at once."""
+
+    def node(self, name: str) -> NodeState | None:
+        """What is known of a node so far; None: it is missing."""
+
+    def more(self, needs: tuple[Need, ...]) -> None:
+        """Find out what these walks were missing; afterwards `node` knows more, or `missing` says why not."""
+
+
+def answer(target: str, expansion: Expansion, cluster: Cluster, supplier: Supplier) -> Answer:
+    """Every question of an expansion, answered."""
+    queries = [query_of(question) for question in expansion.questions]
+    names = {question.start.node for question in expansion.questions}
+    names |= {each.node for question in expansion.questions for each in question.expected}
+    supplier.open({name for name in names if name})
+    traces = traces_of(queries, cluster, supplier)
+    ways = [
+        Answered(question=question, trace=found)
+        for question, found in zip(expansion.questions, traces, strict=True)
+    ]
+    touched = {hop.node for way in ways for path in way.trace.paths for hop in path.hops}
+    missing = {name: why for name, why in supplier.missing.items() if name in touched}
+    return Answer(
+        target=target,
+        ways=tuple(ways),
+        cluster=cluster,
+        service=expansion.service,
+        notes=expansion.notes,
+        nodes_missing=missing,
+    )
+
+
+def traces_of(queries: Sequence[Query], cluster: Cluster, supplier: Supplier) -> list[Trace]:
+    """The trace of each query; what all of them miss is fetched in one round."""
+    underlay = underlay_of(cluster)
+    done: dict[int, Trace] = {}
+    for _ in range(MOST_ROUNDS):
+        world = WalkCluster(nodes=_Nodes(supplier), underlay=underlay, missing=supplier.missing)
+        needs: list[Need] = []
+        for number, query in enumerate(queries):
+            if number in done:
+                continue
+            try:
+                done[number] = trace(query, world)
+            except NeedMoreError as missing:
+                needs = [*needs, *(need for need in missing.needs if need not in needs)]
+        if len(done) == len(queries):
+            break
+        supplier.more(tuple(needs))
+    return [_named(done[number], cluster, supplier) for number in range(len(queries))]
+
+
+class _Nodes(Mapping[str, NodeState]):
+    """The nodes by name, each asked for when a walk comes to it."""
+
+    def __init__(self, supplier: Supplier) -> None:
+        self._supplier = supplier
+
+    def __getitem__(self, name: str) -> NodeState:
+        state = self._supplier.node(name) if name else None
+        if state is None:
+            raise KeyError(name)
+        return state
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(())
+
+    def __len__(self) -> int:
+        return 0
+
+
+def underlay_of(cluster: Cluster) -> Underlay:
+    """Who owns which address, by the word of the API."""
+    return Underlay(
+        nodes={address: node.name for node in cluster.nodes for address in node.addresses},
+        pods={
+            address: pod.node
+            for pod in cluster.pods
+            if pod.node and not pod.host_network
+            for address in pod.addresses
+        },
+    )
+
+
+def query_of(question: Question) -> Query:
+    """A user's question as the walk takes it."""
+    source = question.start.address or ANY[question.destination.version]
+    return Query(
+        title=question.title,
+        place=_place(question.start, question),
+        packet=Packet(
+            source=source,
+            destination=question.destination,
+            protocol=question.protocol,
+            sport=CLIENT_PORT,
+            dport=question.port,
+            sport_chosen=True,
+            tcp_flags=0x02 if question.protocol == TCP else 0,
+        ),
+    )
+
+
+def _place(start: Start, question: Question) -> Place:
+    if start.pod is not None:
+        pod = start.pod
+        reference = PodReference(uid=pod.uid, namespace=pod.namespace, name=pod.name)
+        return Place(kind=PlaceKind.POD, node=start.node, pod=reference, addresses=pod.addresses)
+    if start.kind is TargetKind.NODE:
+        return Place(kind=PlaceKind.HOST, node=start.node)
+    addresses = () if question.arrives_at is None else (question.arrives_at,)
+    return Place(kind=PlaceKind.OUTSIDE, node=start.node, addresses=addresses)
+
+
+def _named(found: Trace, cluster: Cluster, supplier: Supplier) -> Trace:
+    """Network namespaces by their pods' names, where only the API knows these."""
+    names: dict[tuple[str, str], str] = {}
+    by_uid = {pod.uid: pod.full_name for pod in cluster.pods if pod.uid}
+
+    def name_of(hop: Hop) -> str:
+        key = (hop.node, hop.namespace)
+        if key not in names:
+            names[key] = _pod_name(hop, by_uid, cluster, supplier)
+        return names[key]
+
+    def renamed(path: Path) -> Path:
+        hops = tuple(
+            hop if hop.namespace == "host" or "/" in hop.namespace else replace(hop, namespace=name_of(hop))
+            for hop in path.hops
+        )
+        reply = renamed(path.reply) if path.reply is not None else None
+        return replace(path, hops=hops, reply=reply)
+
+    return replace(found, paths=tuple(renamed(path) for path in found.paths))
+
+
+def _pod_name(hop: Hop, by_uid: Mapping[str, str], cluster: Cluster, supplier: Supplier) -> str:
+    kind, _, value = hop.namespace.partition(" ")
+    if kind == "pod":
+        return by_uid.get(value, hop.namespace)
+    node = supplier.node(hop.node)
+    state = node.namespace(int(value)) if node is not None and kind == "netns" and value.isdigit() else None
+    addresses = state.addresses() if state is not None else ()
+    for entry in () if isinstance(addresses, Absent) else addresses:
+        pod = cluster.pod_with(entry.address)
+        if pod is not None and pod.node == hop.node:
+            return pod.full_name
+    return hop.namespace
+
+
+def packet_question(query: Query) -> Question:
+    """One packet through one node, as a question for the answer to show."""
+    kind = {PlaceKind.POD: TargetKind.POD, PlaceKind.HOST: TargetKind.NODE}.get(
+        query.place.kind, TargetKind.OUTSIDE
+    )
+    return Question(
+        way="Packet",
+        start=Start(kind=kind, node=query.place.node, address=query.packet.source),
+        destination=query.packet.destination,
+        protocol=query.packet.protocol,
+        port=query.packet.dport or 0,
+    )
+
+
+__all__ = ["Supplier", "Target", "answer", "packet_question", "query_of", "traces_of", "underlay_of"]
