@@ -17,6 +17,8 @@ _LIBC = ctypes.CDLL(None, use_errno=True)
 _INFO = struct.Struct("=32sI5I5III")
 _FAMILIES = {4: (socket.AF_INET, 0, "ip_tables_names"), 6: (socket.AF_INET6, 41, "ip6_tables_names")}
 MOST_TRIES = 20
+HEAD_BYTES = 40
+"""Before the entries: the table's name and their length."""
 
 
 def tables() -> tuple[LegacyTable, ...]:
@@ -38,8 +40,9 @@ def _table(family: int, name: str) -> LegacyTable:
             info = _INFO.unpack(_option(sock, level, GET_INFO, name.encode().ljust(_INFO.size, b"\0")))
             valid, size = info[1], info[13]
             try:
-                asked = struct.pack("=32sI4x", name.encode(), size) + bytes(size)
-                blob = _option(sock, level, GET_ENTRIES, asked)[40:]
+                asked = bytearray(HEAD_BYTES + size)
+                struct.pack_into("=32sI4x", asked, 0, name.encode(), size)
+                blob = bytes(memoryview(_option(sock, level, GET_ENTRIES, asked))[HEAD_BYTES:])
             except OSError as error:
                 if error.errno == errno.EAGAIN:
                     continue
@@ -59,11 +62,12 @@ def _valid(hooks: int, offsets: tuple[int, ...]) -> tuple[int, ...]:
     return tuple(offset if hooks >> hook & 1 else -1 for hook, offset in enumerate(offsets))
 
 
-def _option(sock: socket.socket, level: int, option: int, value: bytes) -> bytes:
+def _option(sock: socket.socket, level: int, option: int, value: bytes | bytearray) -> bytearray:
     """`getsockopt` that hands a value in as well, which the standard library's cannot."""
-    buffer = ctypes.create_string_buffer(value, len(value))
-    length = ctypes.c_uint32(len(value))
+    filled = bytearray(value)
+    buffer = (ctypes.c_char * len(filled)).from_buffer(filled)
+    length = ctypes.c_uint32(len(filled))
     if _LIBC.getsockopt(sock.fileno(), level, option, buffer, ctypes.byref(length)) != 0:
         number = ctypes.get_errno()
         raise OSError(number, os.strerror(number))
-    return buffer.raw[: length.value]
+    return filled
