@@ -11,9 +11,13 @@ from pathlib import Path
 from typing import Any
 
 from kubectl_packetpath.packet import PROTOCOL_NUMBERS, TCP, TCP_ACK, TCP_SYN, Packet
-from kubectl_packetpath.snapshot.state import NodeState
+from kubectl_packetpath.snapshot import PodReference
+from kubectl_packetpath.snapshot.state import NamespaceState, NodeState
 from kubectl_packetpath.trace import Verdict
 from kubectl_packetpath.walk import explore
+from packetpath_agent.collectors.xfrm import peers
+from packetpath_agent.live import LiveNamespace
+from packetpath_agent.netns import Found, inside
 from testbed.netns import Namespace, namespaces_named, succeed
 
 PROBE = Path(__file__).with_name("probe.py")
@@ -81,9 +85,14 @@ class Lab:
         command = [*self[name].enter, *program.split()]
         succeed(command, stdin=rules)
 
-    def node(self) -> NodeState:
-        """The state of all namespaces as the agent reads it."""
-        return node_of(self.namespaces)
+    @contextmanager
+    def node(self) -> Iterator[NodeState]:
+        """The state of all namespaces, read anew."""
+        node = LabNode(self.name, self.namespaces)
+        try:
+            yield node
+        finally:
+            node.close()
 
     def close(self) -> None:
         """Stop what was started and remove what was made."""
@@ -96,11 +105,39 @@ class Lab:
             namespace.delete()
 
 
-def node_of(namespaces: dict[str, Namespace]) -> NodeState:
-    """All of these namespaces, seen as one node; the first is the host."""
-    from kernel.iproute import IprouteNode  # noqa: PLC0415 - one reader of several
+class LabNode:
+    """All namespaces of a lab, read by the agent's own reader; the first is the host."""
 
-    return IprouteNode({name: namespace.name for name, namespace in namespaces.items()})
+    kernel = ""
+
+    def __init__(self, name: str, namespaces: dict[str, Namespace]) -> None:
+        self.name = name
+        self.states: dict[int, LiveNamespace] = {}
+        for short, namespace in namespaces.items():
+            found = Found(identity=identity(namespace), path=namespace.path, name=namespace.name)
+            pod = PodReference(namespace="lab", name=short) if self.states else None
+            self.states[found.identity] = LiveNamespace(found, is_host=not self.states, pod=pod)
+        for state in self.states.values():
+            others = {s.identity: s.descriptor for s in self.states.values() if s is not state}
+            with inside(state.descriptor):
+                state.set_peers(peers(others))
+
+    def close(self) -> None:
+        """Let go of the namespaces."""
+        for state in self.states.values():
+            state.close()
+
+    def host(self) -> NamespaceState:
+        """The first one."""
+        return next(iter(self.states.values()))
+
+    def namespace(self, identity: int) -> NamespaceState | None:
+        """By inode number."""
+        return self.states.get(identity)
+
+    def namespaces(self) -> tuple[NamespaceState, ...]:
+        """All."""
+        return tuple(self.states.values())
 
 
 @contextmanager
@@ -138,10 +175,11 @@ def question(target: str, port: int, protocol: str = "tcp", sport: int = 40000) 
     )
 
 
-def walk(made: Lab, name: str, packet: Packet) -> list[explore.NodePath]:
+def walk(made: Lab, name: str, packet: Packet, *, ask_table: bool = False) -> list[explore.NodePath]:
     """All paths of a packet that a socket of this namespace sends."""
     start = explore.Originated(namespace=identity(made[name]), packet=packet)
-    return list(explore.run(made.node(), start))
+    with made.node() as node:
+        return list(explore.run(node, start, ask_table=ask_table))
 
 
 def answer(made: Lab, path: explore.NodePath) -> list[explore.NodePath]:
@@ -158,7 +196,8 @@ def answer(made: Lab, path: explore.NodePath) -> list[explore.NodePath]:
         gid=0,
     )
     start = explore.Originated(namespace=path.namespace, packet=packet)
-    return list(explore.run(made.node(), start, path.connections))
+    with made.node() as node:
+        return list(explore.run(node, start, path.connections))
 
 
 def predicted(

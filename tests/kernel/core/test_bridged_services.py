@@ -79,7 +79,8 @@ def test_the_loser_of_hairpin_mode_is_named(pods: Lab, program: str) -> None:
     pods.load("host", program, RULES.format(pod=2))
     paths = walk(pods, "one", question(SERVICE, 80))
 
-    through = pods.node().host().sysctl("net/bridge/bridge-nf-call-iptables") == "1"
+    with pods.node() as node:
+        through = node.host().sysctl("net/bridge/bridge-nf-call-iptables") == "1"
     expected = Verdict.DROPPED if through else Verdict.DELIVERED
     assert [path.ending.verdict for path in paths] == [expected]
     assert ("hairpin" in paths[0].ending.reason) == through

@@ -135,7 +135,7 @@ def test_frames_cross_the_bridge(bridged: Lab) -> None:
     paths = walk(bridged, "one", question("10.1.0.3", 8080))
 
     assert predicted(bridged, "one", "10.1.0.3", 8080) == {happened(bridged, "one", "10.1.0.3", 8080)}
-    assert [hop.namespace.split("-")[-1] for hop in paths[0].hops] == ["one", "host", "two"]
+    assert [hop.namespace for hop in paths[0].hops] == ["lab/one", "host", "lab/two"]
     assert StepKind.BRIDGED in {step.kind for step in paths[0].hops[1].steps}
 
 
