@@ -64,8 +64,12 @@ def _branch(chart: _Chart, number: int, path: Path, weight: str) -> Iterator[str
         told = ", ".join(([f"{weight}"] if changes else []) + changes)
         before = box
     family = family_of(path)
-    end = chart.box(str(number), "end", path.ending.verdict, path.ending.reason)
-    yield f'    {end}("{SIGNS[family]} {_text(f"{path.ending.verdict}: {path.ending.reason}")}"):::{family}'
+    ending = (str(number), "end", str(path.ending.verdict), path.ending.reason)
+    new = ending not in chart.numbers
+    end = chart.box(*ending)
+    if new:
+        reason = _text(f"{path.ending.verdict}: {path.ending.reason}")
+        yield f'    {end}("{SIGNS[family]} {reason}"):::{family}'
     yield f'    {before} -->|"{_text(told)}"| {end}' if told else f"    {before} --> {end}"
 
 

@@ -9,7 +9,15 @@ from kubectl_packetpath.cluster.answer import Answer, Answered
 from kubectl_packetpath.packet import PROTOCOL_NAMES, endpoint
 from kubectl_packetpath.render.grouping import Branch, Group, branches, family_of, groups
 from kubectl_packetpath.render.style import SIGNS, Style, clean, wrapped
-from kubectl_packetpath.render.words import Part, endpoint_of, parts_of, place_of, share, short_rule
+from kubectl_packetpath.render.words import (
+    Part,
+    endpoint_of,
+    parts_of,
+    place_of,
+    program_of,
+    share,
+    short_rule,
+)
 from kubectl_packetpath.trace import Fact, Hop, Path, Step, StepKind, Verdict
 
 WIDEST_PLACE = 26
@@ -51,11 +59,28 @@ class Tree:
             return
         for hop in hops:
             yield from self._hop(hop, "│ ", last=None)
+        yield from self._choice(found, len(hops))
         for branch in found:
             last = branch is found[-1]
             yield self._branch_title(branch, "└─" if last else "├─")
             rest = branch.example.hops[len(hops) :]
             yield from self._path(branch.example, rest, "     " if last else "│    ")
+
+    def _choice(self, found: tuple[Branch, ...], place: int) -> Iterator[str]:
+        """Who it is that chooses among the branches, where that is known."""
+        hop = found[0].example.hops[place]
+        program = program_of(hop)
+        ends = {path.packet.destination for branch in found for path in branch.paths}
+        if program and len(ends) > 1:
+            label = f"{place_of(hop, self.answer):<{self._column}}"
+            yield f"│ {label} {program} picks one of {len(ends)} endpoints"
+
+    @property
+    def _column(self) -> int:
+        """Width of the column of places."""
+        paths = [path for way in self.answer.ways for path in way.trace.paths]
+        places = [place_of(hop, self.answer) for path in paths for hop in path.hops]
+        return min(WIDEST_PLACE, max(map(len, places), default=8))
 
     def _title(self, way: Answered) -> str:
         question, verdict = way.question, way.trace.verdict
@@ -106,25 +131,20 @@ class Tree:
             yield from self._hop(hop, indent + "  ", last=reply if hop is reply.hops[-1] else None)
 
     def _hop(self, hop: Hop, indent: str, *, last: Path | None) -> Iterator[str]:
-        place = place_of(hop, self.answer)
+        place, column = place_of(hop, self.answer), self._column
         parts = list(parts_of(hop))
-        if last is not None and last.ending.verdict is not Verdict.SENT:
-            parts = [
-                part for part in parts if not (part.look == "unsure" and last.ending.reason in part.text)
-            ]
-            parts.append(self._ending(last))
-        elif last is not None:
+        if last is not None:
+            parts = [p for p in parts if not (p.look == "unsure" and clean(last.ending.reason) in p.text)]
             parts.append(self._ending(last))
         lost = last is not None and last.ending.verdict.family == "lost"
-        label = f"{place:<{WIDEST_PLACE}}" if len(place) <= WIDEST_PLACE else place
+        label = f"{place:<{column}}"
         painted = self.style.bad(label) if lost else label
-        room = self.style.width - len(indent) - WIDEST_PLACE - 1
-        lines = list(self._flow(parts, room))
-        if len(place) > WIDEST_PLACE:
+        lines = list(self._flow(parts, self.style.width - len(indent) - column - 1))
+        if len(place) > column:
             yield f"{indent}{painted}"
-            painted = " " * WIDEST_PLACE
+            painted = " " * column
         for number, line in enumerate(lines or [""]):
-            yield f"{indent}{painted if number == 0 else ' ' * WIDEST_PLACE} {line}".rstrip()
+            yield f"{indent}{painted if number == 0 else ' ' * column} {line}".rstrip()
         if self.wide:
             for step in hop.steps:
                 yield from self._step(step, indent + "    ")
@@ -138,17 +158,18 @@ class Tree:
         return Part(text=f"{sign} {word}{clean(path.ending.reason)}", look=verdict.family)
 
     def _flow(self, parts: list[Part], room: int) -> Iterator[str]:
-        """Parts beside each other while they fit, each in its look."""
+        """Parts beside each other while they fit, each in its look; what is optional does not break a line."""
         line, used = "", 0
         for part in parts:
-            if used and used + 2 + len(part.text) <= room:
+            fits = used + 2 + len(part.text) <= room
+            if used and fits:
                 line, used = f"{line}, {self._look(part, part.text)}", used + 2 + len(part.text)
-                continue
-            if used:
-                yield line + ("," if part.look not in {"arrived", "lost", "unknown"} else "")
-            *before, text = wrapped(part.text, room)
-            yield from (self._look(part, each) for each in before)
-            line, used = self._look(part, text), len(text)
+            elif not (used and part.optional and not self.wide):
+                if used:
+                    yield line
+                *before, text = wrapped(part.text, room)
+                yield from (self._look(part, each) for each in before)
+                line, used = self._look(part, text), len(text)
         if used:
             yield line
 

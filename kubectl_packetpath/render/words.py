@@ -7,7 +7,7 @@ from fractions import Fraction
 
 from kubectl_packetpath.cluster.answer import Answer
 from kubectl_packetpath.dialects import meaning
-from kubectl_packetpath.packet import Packet, endpoint
+from kubectl_packetpath.packet import PROTOCOL_NAMES, Packet, endpoint
 from kubectl_packetpath.render.style import clean
 from kubectl_packetpath.trace import Fact, Hop, Path, Step, StepKind
 
@@ -29,7 +29,9 @@ class Part:
 
     text: str
     look: str = "plain"
-    """plain, changed, unsure or faint."""
+    """plain, changed, unsure, or the family of a verdict."""
+    optional: bool = False
+    """May be left out where the line is full."""
 
 
 def place_of(hop: Hop, answer: Answer) -> str:
@@ -42,16 +44,13 @@ def place_of(hop: Hop, answer: Answer) -> str:
 
 def parts_of(hop: Hop) -> Iterator[Part]:
     """What a hop did to the packet, in the order in which it did it."""
-    program = ""
     onward = ""
     for step in hop.steps:
-        program = _program(step) or program
         if step.kind is StepKind.ORIGINATED:
-            packet = step.after
-            yield Part(text=f"sends {_sent(packet)}" if packet is not None else clean(step.text))
+            yield Part(text=_sent(step))
         elif step.kind is StepKind.REWROTE and step.before is not None and step.after is not None:
             for text in _changes(step.before, step.after):
-                yield Part(text=f"{program}: {text}" if program else text, look="changed")
+                yield Part(text=text, look="changed")
         elif step.kind in TOLD:
             yield Part(text=clean(step.text), look="changed")
         elif step.kind is StepKind.ASSUMED:
@@ -59,36 +58,45 @@ def parts_of(hop: Hop) -> Iterator[Part]:
         elif step.kind in WAY_ON:
             onward = clean(step.text)
     if onward and hop.steps[-1].kind in {StepKind.SENT, *WAY_ON}:
-        yield Part(text=onward)
+        yield Part(text=onward.removeprefix("onward ").removeprefix("out "), optional=True)
 
 
-def _program(step: Step) -> str:
-    return next((found.program for fact in step.because if (found := meaning(fact)) is not None), "")
+def program_of(hop: Hop) -> str:
+    """Whose rules chose the destination here: `kube-proxy`; empty where nobody known did."""
+    found = ""
+    for step in hop.steps:
+        found = next((m.program for fact in step.because if (m := meaning(fact)) is not None), found)
+        if _new_destination(step):
+            return found
+    return ""
 
 
-def _sent(packet: Packet) -> str:
-    text = str(packet)
+def _new_destination(step: Step) -> bool:
     return (
-        text.replace(endpoint(packet.source, packet.sport), str(packet.source))
-        if packet.sport_chosen
-        else text
+        step.kind is StepKind.REWROTE
+        and step.before is not None
+        and step.after is not None
+        and step.before.destination != step.after.destination
     )
 
 
+def _sent(step: Step) -> str:
+    packet = step.after
+    if packet is None:
+        return clean(step.text).removeprefix("a socket ")
+    source = str(packet.source) if packet.sport_chosen else endpoint(packet.source, packet.sport)
+    name = PROTOCOL_NAMES.get(packet.protocol, str(packet.protocol))
+    return f"sends {name} {source} > {endpoint(packet.destination, packet.dport)}"
+
+
 def _changes(before: Packet, after: Packet) -> Iterator[str]:
-    old, new = _end(before, "destination"), _end(after, "destination")
+    old, new = endpoint(before.destination, before.dport), endpoint(after.destination, after.dport)
     if old != new:
         yield f"{old} → {new}"
     if before.source != after.source:
         yield f"source {before.source} → {after.source}"
     elif before.sport != after.sport and not after.sport_chosen:
         yield f"source port {before.sport} → {after.sport}"
-
-
-def _end(packet: Packet, side: str) -> str:
-    if side == "destination":
-        return endpoint(packet.destination, packet.dport)
-    return endpoint(packet.source, packet.sport)
 
 
 def share(weight: Fraction | None) -> str:
