@@ -2,10 +2,15 @@
 
 from kubectl_packetpath.walk.xtables.extension import AnyTarget
 from kubectl_packetpath.walk.xtables.targets import (
+    audit,
+    checksum,
     classify,
     connmark,
     ct,
     dnat,
+    dscp,
+    ecn,
+    hl,
     log,
     mark,
     masquerade,
@@ -15,16 +20,27 @@ from kubectl_packetpath.walk.xtables.targets import (
     notrack,
     redirect,
     reject,
+    set,  # noqa: A004 - the kernel's name
     snat,
     tcpmss,
+    tcpoptstrip,
+    tee,
+    tos,
+    tproxy,
     trace,
+    ttl,
 )
 
 TARGETS: tuple[AnyTarget, ...] = (
+    audit.TARGET,
+    checksum.TARGET,
     classify.TARGET,
     connmark.TARGET,
     ct.TARGET,
     dnat.TARGET,
+    dscp.TARGET,
+    ecn.TARGET,
+    hl.TARGET,
     log.TARGET,
     mark.TARGET,
     masquerade.TARGET,
@@ -34,9 +50,15 @@ TARGETS: tuple[AnyTarget, ...] = (
     notrack.TARGET,
     redirect.TARGET,
     reject.TARGET,
+    set.TARGET,
     snat.TARGET,
     tcpmss.TARGET,
+    tcpoptstrip.TARGET,
+    tee.TARGET,
+    tos.TARGET,
+    tproxy.TARGET,
     trace.TARGET,
+    ttl.TARGET,
 )
 _FOUND = {(target.name, revision): target for target in TARGETS for revision in target.revisions}
 

@@ -40,7 +40,7 @@ def words(spec: NatRange) -> str:
     every = (1 << first.max_prefixlen) - 1
     mask = type(first)(every ^ int(first) ^ int(last))
     text = network(first, mask)
-    return f"--to {text.removesuffix('/32') if first.version == 4 else text}"
+    return f"--to {text}"
 
 
 TARGET = Target(name="NETMAP", unpack=unpack, run=run, words=words)

@@ -1,0 +1,51 @@
+"""The devgroup match: the group of the devices.
+
+Kernel: net/netfilter/xt_devgroup.c
+"""
+
+import struct
+from dataclasses import dataclass
+
+from kubectl_packetpath.packet import Packet
+from kubectl_packetpath.walk.here import Here
+from kubectl_packetpath.walk.xtables.extension import Decision, Extension, Match, Undecided
+from kubectl_packetpath.walk.xtables.fields import marks, negation
+
+SOURCE, NOT_SOURCE, DESTINATION, NOT_DESTINATION = 1, 2, 4, 8
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spec:
+    """Group and mask of both devices."""
+
+    flags: int
+    source: tuple[int, int]
+    destination: tuple[int, int]
+
+
+def unpack(extension: Extension, family: int) -> Spec:
+    """Read `xt_devgroup_info`."""
+    del family
+    flags, group, mask, to_group, to_mask = struct.unpack_from("<5I", extension.data)
+    return Spec(flags=flags, source=(group, mask), destination=(to_group, to_mask))
+
+
+def holds(spec: Spec, here: Here, packet: Packet) -> Decision:
+    """Groups of devices are not recorded."""
+    del spec, here, packet
+    return Undecided("the group of a device decides")
+
+
+def words(spec: Spec) -> str:
+    """`--src-group 0x1`."""
+    return " ".join(
+        f"{negation(bool(spec.flags & inverted))}{option} {marks(*group)}"
+        for bit, inverted, option, group in (
+            (SOURCE, NOT_SOURCE, "--src-group", spec.source),
+            (DESTINATION, NOT_DESTINATION, "--dst-group", spec.destination),
+        )
+        if spec.flags & bit
+    )
+
+
+MATCH = Match(name="devgroup", unpack=unpack, holds=holds, words=words, certainty="forks: not recorded")
