@@ -6,7 +6,6 @@ The connections that a packet makes are handed on with its path, so that the ans
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
-from ipaddress import ip_address
 
 from kubectl_packetpath.packet import Address, Connection, Flow, Packet, State
 from kubectl_packetpath.snapshot.links import Link
@@ -70,7 +69,8 @@ class Egress:
     next_hop: Address | None = None
     """The gateway; None: the destination is on the wire itself."""
     mac: str = ""
-    """Link address of the next hop, where the node knows it."""
+    """Link address of the next hop, where the node knows it; the packet itself carries none any more, since
+    a router in between would change it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -203,7 +203,8 @@ def _sent(journey: _Journey, place: Place, departure: Departure, device: Link) -
     ending = Ending(verdict=Verdict.SENT, reason=f"leaves {place.node.name} by {device.name}{via}")
     path = _path(journey, place, ended(outcome, ending, kind=StepKind.SENT))
     egress = Egress(device=device.name, next_hop=next_hop, mac=outcome.packet.destination_mac)
-    return replace(path, egress=egress)
+    packet = replace(path.packet, source_mac="", destination_mac="")
+    return replace(path, egress=egress, packet=packet)
 
 
 def _hop(place: Place, outcome: Outcome, *more: Step) -> Hop:
@@ -222,7 +223,3 @@ def _path(journey: _Journey, place: Place, outcome: Outcome) -> NodePath:
         namespace=place.state.identity,
         connections=journey.connections,
     )
-
-
-UNSPECIFIED = {4: ip_address("0.0.0.0"), 6: ip_address("::")}  # noqa: S104 - an address not chosen yet
-"""The source of a packet whose sender lets its kernel choose."""
