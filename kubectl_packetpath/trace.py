@@ -223,14 +223,23 @@ class Trace:
 
     @property
     def verdict(self) -> Verdict:
-        """The worst ending that has weight: lost before unknown before arrived."""
+        """The worst ending that has weight: lost before unknown before arrived.
+
+        What rests on an assumption has no weight, so it can be neither a loss nor an arrival for certain.
+        """
         if not self.paths:
             return Verdict.UNKNOWN
         rank = {"lost": 0, "unknown": 1, "arrived": 2}
-        endings = [path.ending.verdict for path in self.paths if path.weight != 0]
-        endings += [
-            Verdict.UNKNOWN if path.reply.ending.verdict is Verdict.UNKNOWN else path.reply.ending.verdict
-            for path in self.paths
-            if path.reply is not None and path.reply.ending.verdict.family != "arrived"
-        ]
-        return min(endings, key=lambda verdict: rank[verdict.family])
+        return min((_certain(path) for path in self.paths if path.weight != 0), key=lambda v: rank[v.family])
+
+
+def _certain(path: Path) -> Verdict:
+    """How a path and the answer to it end, as far as nothing was assumed."""
+    if path.weight is None:
+        return Verdict.UNKNOWN
+    reply = path.reply
+    if reply is None:
+        return path.ending.verdict
+    if reply.weight is None:
+        return Verdict.UNKNOWN
+    return path.ending.verdict if reply.ending.verdict.family == "arrived" else reply.ending.verdict

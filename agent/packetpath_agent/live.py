@@ -31,7 +31,6 @@ from kubectl_packetpath.snapshot.links import InterfaceAddress, Link
 from kubectl_packetpath.snapshot.nftables import NftObject, NftTable, RegisteredHook
 from kubectl_packetpath.snapshot.routing import ForwardingEntry, Neighbour, NexthopObject, PolicyRule, Route
 from kubectl_packetpath.snapshot.sockets import Socket
-from kubectl_packetpath.snapshot.sysctls import Sysctl
 from kubectl_packetpath.snapshot.xfrm import WireguardDevice, XfrmPolicy, XfrmState
 from kubectl_packetpath.snapshot.xtables import LegacyChain, LegacyTable
 from kubectl_packetpath.snapshot.xtables_blob import BlobError, cut_chain
@@ -55,7 +54,7 @@ class LiveNamespace:
         self._kept: dict[str, Any] = {}
         self._peers: tuple[NamespacePeer, ...] = ()
         self._legacy_chains: dict[tuple[int, str, int], LegacyChain] = {}
-        self._settings: dict[str, Sysctl | None] = {}
+        self._settings: dict[str, str] = {}
         self._answers: dict[FlowKey, FlowAnswer] = {}
         self._connections: connections.ConnectionReader | None = None
         self.nft = LiveNftables(self._inside)
@@ -148,14 +147,10 @@ class LiveNamespace:
 
     def sysctl(self, key: str) -> str | None:
         """A setting by its path below /proc/sys; None: the kernel has none."""
-        whole = self._kept.get("sysctls")
-        if isinstance(whole, tuple) and not self._settings:
-            self._settings.update({row.key: row for row in whole})
-        if key not in self._settings:
-            with self._inside():
-                self._settings[key] = next(settings.one(key), None)
-        row = self._settings[key]
-        return None if row is None else row.value
+        section = self._read("sysctls", settings.settings)
+        if not self._settings and isinstance(section, tuple):
+            self._settings = {row.key: row.value for row in section}
+        return self._settings.get(key)
 
     def sockets(self) -> Section[Socket]:
         """Listening and unconnected sockets."""
@@ -246,6 +241,8 @@ class LiveNamespace:
     def conntrack(self, flow: FlowKey) -> bytes | Absent | None:
         """The entry that holds this flow in either direction; None: there is none."""
         if flow not in self._answers:
+            if not self.conntrack_active():
+                return None
             try:
                 self._answers[flow] = FlowAnswer(key=flow, message=self._reader().find(flow))
             except OSError as error:
@@ -313,16 +310,12 @@ class LiveNamespace:
     def narrowed(self, *, whole: bool = False) -> NetworkNamespace:
         """What was asked for, as a record."""
         kept = self._kept
-        settings_ = kept.get("sysctls", NOT_ASKED)
-        if isinstance(settings_, Absent) and self._settings:
-            settings_ = tuple(row for row in self._settings.values() if row is not None)
         return NetworkNamespace(
             identity=self.identity,
             is_host=self._is_host,
             name=self._found.name,
             pod=self._pod,
             peers=self._peers,
-            sysctls=settings_,
             legacy=self._legacy(whole=whole),
             nftables=self.nft.narrowed(),
             conntrack=self._tracked(),
@@ -330,7 +323,7 @@ class LiveNamespace:
                 subject: kept.get(subject, NOT_ASKED)
                 for subject in (
                     "links", "addresses", "routes", "rules", "nexthops", "neighbours", "fdb", "ipsets", "recent",
-                    "ipvs", "xfrm_policies", "xfrm_states", "sockets", "resolv_conf",
+                    "ipvs", "xfrm_policies", "xfrm_states", "sockets", "resolv_conf", "sysctls",
                 )
             },
             wireguard=self.wireguard() if "links" in kept else NOT_ASKED,
@@ -429,11 +422,11 @@ class LiveNode:
         return tuple(sorted(self._states.values(), key=lambda state: not state.is_host))
 
     def read_base(self) -> None:
-        """The node's small tables, and of each pod's namespace its devices and addresses."""
+        """The node's small tables, and which namespaces there are; the addresses of those that no pod claims."""
         self.host().read_base()
         for state in self.namespaces()[1:]:
-            state.links()
-            state.addresses()
+            if state.pod is None:
+                state.addresses()
 
     def read_everything(self) -> None:
         """All there is, in every namespace."""

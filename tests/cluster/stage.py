@@ -45,9 +45,10 @@ class Stage:
 
 def install_agent(cluster: Cluster) -> None:
     """The product's own way: the image from its Dockerfile, the manifests through its command."""
-    cluster.load_image(product.build_product_image())
+    image = f"localhost/packetpath-agent:{product.content_key(product.REPOSITORY, product.IMAGE)[:12]}"
+    cluster.load_image(product.build_product_image(name=image))
     run_program(
-        "agent", "install", "--yes", "--image", product.IMAGE, "--kubeconfig", str(cluster.kubeconfig)
+        "agent", "install", "--yes", "--image", image, "--kubeconfig", str(cluster.kubeconfig)
     )
 
 

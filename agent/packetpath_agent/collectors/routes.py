@@ -74,7 +74,7 @@ def links(route: Any) -> tuple[Link, ...]:
 def _link(message: Any) -> Link:
     info: Any = message.get_attr("IFLA_LINKINFO")
     kind = (info.get_attr("IFLA_INFO_KIND") if info else "") or ""
-    data = info.get_attr("IFLA_INFO_DATA") if info else None
+    data: Any = info.get_attr("IFLA_INFO_DATA") if info else None
     slave: Any = info.get_attr("IFLA_INFO_SLAVE_DATA") if info else None
     is_port = bool(info) and info.get_attr("IFLA_INFO_SLAVE_KIND") == "bridge"
     read = data.get_attr if hasattr(data, "get_attr") else lambda _: None

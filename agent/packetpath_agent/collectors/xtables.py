@@ -35,7 +35,7 @@ def _names(family: int) -> list[str]:
 
 def _table(family: int, name: str) -> LegacyTable:
     kind, level, _ = _FAMILIES[family]
-    with socket.socket(kind, socket.SOCK_RAW | socket.SOCK_CLOEXEC, socket.IPPROTO_RAW) as sock:
+    with socket.socket(kind, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as sock:
         for _ in range(MOST_TRIES):
             info = _INFO.unpack(_option(sock, level, GET_INFO, name.encode().ljust(_INFO.size, b"\0")))
             valid, size = info[1], info[13]
