@@ -35,4 +35,4 @@ def show(found: Answer, output: Output) -> int:
         say(f"{name} could not be looked at: {why}")
     if not found.ways:
         return Exit.UNKNOWN
-    return FAMILY_EXITS[found.verdict.family]
+    return FAMILY_EXITS[found.family]

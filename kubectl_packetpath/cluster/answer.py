@@ -6,9 +6,11 @@ from dataclasses import dataclass, field
 from kubectl_packetpath.cluster.model import Cluster, Service
 from kubectl_packetpath.cluster.ways import Question
 from kubectl_packetpath.packet import Address
-from kubectl_packetpath.trace import Trace, Verdict
+from kubectl_packetpath.trace import Path, Trace, Verdict
 
 WORST_FIRST = ("lost", "unknown", "arrived")
+ANYWHERE = {"Address", "Packet"}
+"""Questions to which leaving the cluster is a good end; a Service's packet that leaves has lost its way."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,6 +19,53 @@ class Answered:
 
     question: Question
     trace: Trace
+
+    def family_of(self, path: Path) -> str:
+        """`arrived`, `lost` or `unknown`: of the path and its answer, and unknown below an assumption."""
+        return "unknown" if _assumes(path) else self._seeming(path)
+
+    def _seeming(self, path: Path) -> str:
+        own = path.ending.verdict
+        if own is Verdict.LEFT_CLUSTER and self.question.way not in ANYWHERE:
+            return "lost"
+        if own.family == "arrived" and path.reply is not None:
+            return path.reply.ending.verdict.family
+        return own.family
+
+    @property
+    def worst(self) -> Path | None:
+        """The path that decides: lost with the greatest share, else one that is unknown, else the first."""
+        paths = [path for path in self.trace.paths if path.weight != 0]
+        for family in WORST_FIRST:
+            found = [path for path in paths if self.family_of(path) == family]
+            if found:
+                return max(found, key=lambda path: path.weight or 0)
+        return None
+
+    @property
+    def family(self) -> str:
+        """Of the whole way: lost as soon as a share of new connections is."""
+        return self.family_of(self.worst) if self.worst is not None else "unknown"
+
+    @property
+    def verdict(self) -> Verdict:
+        """How the worst of its paths ends."""
+        if self.worst is None or self.family == "unknown":
+            return Verdict.UNKNOWN
+        return end_of(self.worst)
+
+
+def end_of(path: Path) -> Verdict:
+    """A path's own end, or that of an answer which does not come back."""
+    reply = path.reply
+    if path.ending.verdict.family == "arrived" and reply is not None:
+        lost = reply.ending.verdict.family != "arrived"
+        return reply.ending.verdict if lost else path.ending.verdict
+    return path.ending.verdict
+
+
+def _assumes(path: Path) -> bool:
+    return path.weight is None or (path.reply is not None and path.reply.weight is None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,10 +84,17 @@ class Answer:
     @property
     def verdict(self) -> Verdict:
         """The worst of all ways: lost before unknown before arrived."""
-        verdicts = [way.trace.verdict for way in self.ways]
-        if not verdicts:
-            return Verdict.UNKNOWN
-        return min(verdicts, key=lambda verdict: WORST_FIRST.index(verdict.family))
+        for family in WORST_FIRST:
+            found = [way.verdict for way in self.ways if way.family == family]
+            if found:
+                return found[0]
+        return Verdict.UNKNOWN
+
+    @property
+    def family(self) -> str:
+        """Of the worst of all ways."""
+        present = {way.family for way in self.ways}
+        return next((family for family in WORST_FIRST if family in present), "unknown")
 
     def name_of(self, address: Address) -> str:
         """The pod or node behind an address; empty when nobody is known there."""

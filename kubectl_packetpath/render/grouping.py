@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from kubectl_packetpath.cluster.answer import Answer, Answered
-from kubectl_packetpath.trace import Path, StepKind, Trace
+from kubectl_packetpath.trace import Path, StepKind
 
 VETH = re.compile(r"\b(?:veth|cali|lxc|eni|gke|cilium|azv)[0-9a-z]{4,}\b")
 ADDRESS = re.compile(r"\[?\b[0-9a-f]*[.:][0-9a-f.:]+\b\]?(?::\d+)?")
@@ -51,23 +51,15 @@ class Group:
         return self.ways[0]
 
 
-def branches(trace: Trace) -> tuple[Branch, ...]:
-    """The paths of a trace, those alike together; lost ones last, where a reader's eye rests."""
+def branches(way: Answered) -> tuple[Branch, ...]:
+    """The paths of a way, those alike together; lost ones last, where a reader's eye rests."""
     found: dict[Signature, list[Path]] = {}
-    for path in trace.paths:
+    for path in way.trace.paths:
         if path.weight != 0:
             found.setdefault(_shape(path), []).append(path)
     order = {"arrived": 0, "unknown": 1, "lost": 2}
     groups = [Branch(paths=tuple(paths)) for paths in found.values()]
-    return tuple(sorted(groups, key=lambda b: order[family_of(b.example)]))
-
-
-def family_of(path: Path) -> str:
-    """Of the whole path: an arrival whose answer is lost is lost."""
-    own = path.ending.verdict.family
-    if own == "arrived" and path.reply is not None:
-        return path.reply.ending.verdict.family
-    return own
+    return tuple(sorted(groups, key=lambda b: order[way.family_of(b.example)]))
 
 
 def groups(answer: Answer) -> tuple[Group, ...]:

@@ -39,7 +39,7 @@ def _way(answer: Answer, way: Answered) -> Json:
     touched = {hop.node for path in paths for hop in path.hops}
     return {
         "question": _question(way.question, way.trace.packet),
-        "verdict": str(way.trace.verdict),
+        "verdict": str(way.verdict),
         "paths": [_path(path) for path in paths],
         "unknown": list(dict.fromkeys(clean(text) for path in paths for text in _unknown(path))),
         "nodes_missing": _missing(answer.nodes_missing, touched),

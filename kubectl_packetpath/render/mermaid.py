@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from kubectl_packetpath.cluster.answer import Answer
-from kubectl_packetpath.render.grouping import branches, family_of, groups
+from kubectl_packetpath.render.grouping import branches, groups
 from kubectl_packetpath.render.style import SIGNS, Style, clean
 from kubectl_packetpath.render.words import parts_of, place_of, share
 from kubectl_packetpath.trace import Path
@@ -38,14 +38,17 @@ def mermaid(answer: Answer, _style: Style) -> Iterator[str]:
     for number, group in enumerate(groups(answer)):
         way = group.example
         yield f'  subgraph w{number}["{_text(way.question.title)}"]'
-        for branch in branches(way.trace):
-            yield from _branch(chart, number, branch.example, share(branch.weight))
+        for branch in branches(way):
+            yield from _branch(
+                chart, number, branch.example, (share(branch.weight), way.family_of(branch.example))
+            )
         yield "  end"
     for family, look in LOOKS.items():
         yield f"  classDef {family} {look}"
 
 
-def _branch(chart: _Chart, number: int, path: Path, weight: str) -> Iterator[str]:
+def _branch(chart: _Chart, number: int, path: Path, told_of: tuple[str, str]) -> Iterator[str]:
+    weight, family = told_of
     before = ""
     told = ""
     for position, hop in enumerate(path.hops):
@@ -63,7 +66,6 @@ def _branch(chart: _Chart, number: int, path: Path, weight: str) -> Iterator[str
         changes = [part.text for part in parts_of(hop) if part.look == "changed"]
         told = ", ".join(([f"{weight}"] if changes else []) + changes)
         before = box
-    family = family_of(path)
     ending = (str(number), "end", str(path.ending.verdict), path.ending.reason)
     new = ending not in chart.numbers
     end = chart.box(*ending)

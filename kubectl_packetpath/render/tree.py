@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from fractions import Fraction
 from itertools import takewhile
 
-from kubectl_packetpath.cluster.answer import Answer, Answered
+from kubectl_packetpath.cluster.answer import Answer, Answered, end_of
 from kubectl_packetpath.packet import PROTOCOL_NAMES, endpoint
-from kubectl_packetpath.render.grouping import Branch, Group, branches, family_of, groups
+from kubectl_packetpath.render.grouping import Branch, Group, branches, groups
 from kubectl_packetpath.render.style import SIGNS, Style, clean, wrapped
 from kubectl_packetpath.render.words import (
     Part,
@@ -18,7 +18,7 @@ from kubectl_packetpath.render.words import (
     share,
     short_rule,
 )
-from kubectl_packetpath.trace import Fact, Hop, Path, Step, StepKind, Verdict
+from kubectl_packetpath.trace import Fact, Hop, Path, Step, StepKind
 
 WIDEST_PLACE = 26
 MOST_NAMED = 3
@@ -51,7 +51,7 @@ class Tree:
         way = group.example
         yield self._title(way)
         yield from self._starts(group)
-        found = branches(way.trace)
+        found = branches(way)
         hops = _shared([path for branch in found for path in branch.paths])
         whole = len(found) == 1 and len(found[0].paths) == 1
         if whole:
@@ -62,7 +62,7 @@ class Tree:
         yield from self._choice(found, len(hops))
         for branch in found:
             last = branch is found[-1]
-            yield self._branch_title(branch, "└─" if last else "├─")
+            yield self._branch_title(way, branch, "└─" if last else "├─")
             rest = branch.example.hops[len(hops) :]
             yield from self._path(branch.example, rest, "     " if last else "│    ")
 
@@ -83,11 +83,8 @@ class Tree:
         return min(WIDEST_PLACE, max(map(len, places), default=8))
 
     def _title(self, way: Answered) -> str:
-        question, verdict = way.question, way.trace.verdict
-        family = verdict.family
-        end = "arrives" if family == "arrived" else str(verdict)
-        if family == "lost":
-            end = _loss(way)
+        question, family = way.question, way.family
+        end = "arrives" if family == "arrived" else _loss(way)
         name = self.style.strong(clean(question.target))
         subject = f"  {clean(question.subject)}" if question.subject else ""
         return f"{self.style.of(family, SIGNS[family])} {name}{subject}  {self.style.of(family, end)}"
@@ -100,8 +97,8 @@ class Tree:
             nodes = ", ".join(dict.fromkeys(clean(each.node) for each in others))
             yield from self._under(f"same answer through {nodes}", "  ", self.style.faint)
 
-    def _branch_title(self, branch: Branch, line: str) -> str:
-        family = family_of(branch.example)
+    def _branch_title(self, way: Answered, branch: Branch, line: str) -> str:
+        family = way.family_of(branch.example)
         ends = list(dict.fromkeys(endpoint_of(path) for path in branch.paths))
         named = ", ".join(ends[:MOST_NAMED])
         more = f" and {len(ends) - MOST_NAMED} more" if len(ends) > MOST_NAMED else ""
@@ -206,40 +203,38 @@ class Tree:
             yield f"{indent}{paint(line)}"
 
     def _summary(self, told: tuple[Group, ...]) -> Iterator[str]:
-        good = sum(1 for group in told for way in group.ways if way.trace.verdict.family == "arrived")
+        good = sum(1 for group in told for way in group.ways if way.family == "arrived")
         total = sum(len(group.ways) for group in told)
-        family = self.answer.verdict.family
+        family = self.answer.family
         text = f"{clean(self.answer.target)}: {good} of {total} ways in arrive"
         yield self.style.of(family, text)
-        for group in told:
-            way = group.example
-            question, verdict = way.question, way.trace.verdict
-            nodes = " ".join(dict.fromkeys(clean(each.question.start.node) for each in group.ways))
-            protocol = PROTOCOL_NAMES.get(question.protocol, "")
-            target = endpoint(question.destination, question.port)
-            if question.way == "NodePort":
-                target = f"*:{question.port}"
-            end = "arrives" if verdict.family == "arrived" else _loss(way)
-            sign = self.style.of(verdict.family, SIGNS[verdict.family])
-            line = f"{question.way:<12} {target}/{protocol}"
-            yield f"  {sign} {line:<36} {end:<22} {self.style.faint(nodes)}"
+        rows = [_row(group) for group in told]
+        widths = [max(len(row[column]) for row in rows) for column in (0, 1)]
+        for group, (target, end, nodes) in zip(told, rows, strict=True):
+            family = group.example.family
+            sign = self.style.of(family, SIGNS[family])
+            padded = self.style.of(family, f"{end:<{widths[1]}}")
+            yield f"  {sign} {target:<{widths[0]}}  {padded}  {self.style.faint(nodes)}".rstrip()
+
+
+def _row(group: Group) -> tuple[str, str, str]:
+    """Target, end and nodes of a line of the summary."""
+    way = group.example
+    question = way.question
+    nodes = " ".join(dict.fromkeys(clean(each.question.start.node) for each in group.ways))
+    protocol = PROTOCOL_NAMES.get(question.protocol, "")
+    target = f"{endpoint(question.destination, question.port)}/{protocol}"
+    if question.way == "NodePort":
+        target = f"IPv{question.destination.version} *:{question.port}/{protocol}"
+    return f"{question.way} {target}", "arrives" if way.family == "arrived" else _loss(way), nodes
 
 
 def _loss(way: Answered) -> str:
-    """`1/3 lost: NO_ROUTE`, or the verdict where all is lost."""
-    lost = [b for b in branches(way.trace) if family_of(b.example) != "arrived"]
-    verdicts = ", ".join(dict.fromkeys(str(_verdict(b.example)) for b in lost))
-    known = [b.weight for b in lost if b.weight is not None]
-    total = sum(known, Fraction(0))
-    if not known or len(known) < len(lost) or total == 1 or not total:
-        return verdicts
-    return f"{share(total)} {verdicts}"
-
-
-def _verdict(path: Path) -> Verdict:
-    if path.ending.verdict.family == "arrived" and path.reply is not None:
-        return path.reply.ending.verdict
-    return path.ending.verdict
+    """`1/3 NO_ROUTE`, or the verdict alone where all is lost, or UNKNOWN."""
+    lost = [path for path in way.trace.paths if path.weight and way.family_of(path) == "lost"]
+    verdicts = ", ".join(dict.fromkeys(str(end_of(path)) for path in lost)) or str(way.verdict)
+    total = sum((path.weight for path in lost if path.weight is not None), Fraction(0))
+    return verdicts if total in {0, 1} else f"{share(total)} {verdicts}"
 
 
 def _section(fact: Fact) -> str:

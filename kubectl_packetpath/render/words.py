@@ -12,7 +12,6 @@ from kubectl_packetpath.render.style import clean
 from kubectl_packetpath.trace import Fact, Hop, Path, Step, StepKind
 
 COMMENT = re.compile(r' -m comment --comment (?:"[^"]*"|\S+)')
-WAY_ON = (StepKind.ROUTED, StepKind.BRIDGED)
 TOLD = (
     StepKind.ENCAPSULATED,
     StepKind.DECAPSULATED,
@@ -55,9 +54,9 @@ def parts_of(hop: Hop) -> Iterator[Part]:
             yield Part(text=clean(step.text), look="changed")
         elif step.kind is StepKind.ASSUMED:
             yield Part(text=f"assumed: {clean(step.text)}", look="unsure")
-        elif step.kind in WAY_ON:
+        elif step.kind is StepKind.ROUTED or (step.kind is StepKind.BRIDGED and not onward):
             onward = clean(step.text)
-    if onward and hop.steps[-1].kind in {StepKind.SENT, *WAY_ON}:
+    if onward and hop.steps[-1].kind is StepKind.SENT:
         yield Part(text=onward.removeprefix("onward ").removeprefix("out "), optional=True)
 
 

@@ -28,8 +28,8 @@ PATHS = {
 RIGHTS = """\
   a DaemonSet packetpath-system/packetpath-agent, one pod on each Linux node, that
   - shares the node's network and process namespaces (hostNetwork, hostPID)
-  - has the capabilities NET_ADMIN, SYS_ADMIN, SYS_PTRACE and DAC_READ_SEARCH, to read
-    rules, routes and sockets of the node and of its pods; it changes nothing
+  - has the capabilities NET_ADMIN, NET_RAW, SYS_ADMIN, SYS_PTRACE and DAC_READ_SEARCH,
+    to read rules, routes and sockets of the node and of its pods; it changes nothing
   - listens on no port, and has no token and no rights in the Kubernetes API
   with its namespace packetpath-system and a service account"""
 """What is installed, for the person who decides."""
