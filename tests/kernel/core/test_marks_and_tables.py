@@ -127,8 +127,8 @@ def test_random_endpoints_have_their_share(two_ways: Lab, program: str) -> None:
     expected = predicted(two_ways, "client", "10.96.0.1", 80)
 
     assert {(path.hops[-1].namespace, path.weight) for path in paths} == {
-        ("lab/left", 0.5),
-        ("lab/right", 0.5),
+        ("lab/left", Fraction(1, 2)),
+        ("lab/right", Fraction(1, 2)),
     }
     assert {happened(two_ways, "client", "10.96.0.1", 80) for _ in range(20)} == expected
 
