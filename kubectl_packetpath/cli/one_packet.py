@@ -16,9 +16,10 @@ from kubectl_packetpath.snapshot import PodReference
 from kubectl_packetpath.snapshot.absent import Absent
 from kubectl_packetpath.snapshot.state import NodeState
 from kubectl_packetpath.sources.api import Access, Api
-from kubectl_packetpath.sources.apiserver import read_objects
+from kubectl_packetpath.sources.apiserver import NODES, Wanted, pods_of_node, read_objects
 from kubectl_packetpath.sources.asking import ANY, CLIENT_PORT, Supplier, packet_question, traces_of
 from kubectl_packetpath.sources.bundle import Bundle
+from kubectl_packetpath.sources.naming import Namer
 from kubectl_packetpath.walk.cluster import Place, PlaceKind, Query
 
 PORTED = {"tcp", "udp", "sctp"}
@@ -26,7 +27,7 @@ ECHO_REQUEST = {ICMP: 8, ICMPV6: 128}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
+class WantedPacket:
     """The packet as typed."""
 
     node: str
@@ -40,22 +41,26 @@ class Wanted:
     dport: int | None
 
 
-def live(wanted: Wanted, access: Access, permission: Permission, output: Output) -> int:
+def live(wanted: WantedPacket, access: Access, permission: Permission, output: Output) -> int:
     """Through a node of a live cluster."""
     api = Api.connect(access)
     place = _place(wanted, api.namespace)
     packet = packet_of(wanted)
-    needed = [("nodes", "/api/v1/nodes")]
+    name = wanted.node or _only([node.name for node in _cluster(api, [NODES]).nodes])
+    needed = [NODES, pods_of_node(name)]
     if place.pod is not None:
-        needed.append(("pods", f"/api/v1/namespaces/{place.pod.namespace}/pods"))
-    cluster = cluster_of(read_objects(api, needed), context=api.context, namespace=api.namespace)
-    name = wanted.node or _only([node.name for node in cluster.nodes])
+        needed.append(Wanted(kind="pods", path=f"/api/v1/namespaces/{place.pod.namespace}/pods"))
+    cluster = _cluster(api, needed)
     find_node(cluster, name)
     with ready_agents(api, permission) as agents:
         return _answer(replace(place, node=name), packet, cluster, agents, output)
 
 
-def recorded(wanted: Wanted, file: Path, namespace: str, output: Output) -> int:
+def _cluster(api: Api, needed: list[Wanted]) -> Cluster:
+    return cluster_of(read_objects(api, needed), context=api.context, namespace=api.namespace)
+
+
+def recorded(wanted: WantedPacket, file: Path, namespace: str, output: Output) -> int:
     """Through a node of a recording."""
     bundle = Bundle(file)
     name = wanted.node or _only(list(bundle.names))
@@ -78,7 +83,8 @@ def _answer(place: Place, packet: Packet, cluster: Cluster, supplier: Supplier, 
     _check(place, supplier)
     query = Query(title=f"{place.title}: {packet}", place=place, packet=packet, reply=False, one_node=True)
     (found,) = traces_of([query], cluster, supplier)
-    way = Answered(question=packet_question(query), trace=found)
+    named = Namer(cluster=cluster, node=supplier.node).named(found, None)
+    way = Answered(question=packet_question(query), trace=named)
     missing = {name: why for name, why in supplier.missing.items() if name == place.node}
     return show(Answer(target=str(packet), ways=(way,), cluster=cluster, nodes_missing=missing), output)
 
@@ -108,7 +114,7 @@ def _devices(node: NodeState) -> list[str]:
     return [] if isinstance(links, Absent) else [link.name for link in links]
 
 
-def _place(wanted: Wanted, namespace: str) -> Place:
+def _place(wanted: WantedPacket, namespace: str) -> Place:
     given = [bool(wanted.device), wanted.from_host, bool(wanted.from_pod)]
     if sum(given) != 1:
         raise AskError("Say where the packet starts.", "one of --in IFACE, --from-host, --from-pod NS/NAME")
@@ -123,7 +129,7 @@ def _place(wanted: Wanted, namespace: str) -> Place:
     return Place(kind=PlaceKind.POD, node=wanted.node, pod=reference)
 
 
-def packet_of(wanted: Wanted) -> Packet:
+def packet_of(wanted: WantedPacket) -> Packet:
     """The packet as the walk takes it."""
     destination = _address(wanted.destination)
     source = _address(wanted.source) if wanted.source else ANY[destination.version]

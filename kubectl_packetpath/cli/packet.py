@@ -6,10 +6,10 @@ import typer
 
 from kubectl_packetpath.cli import options
 from kubectl_packetpath.cli.exits import trouble_told
-from kubectl_packetpath.cli.options import Output, Protocol
+from kubectl_packetpath.cli.options import Output
 
 if TYPE_CHECKING:
-    from kubectl_packetpath.cli.one_packet import Wanted
+    from kubectl_packetpath.cli.one_packet import WantedPacket
 
 HELP = """One packet through one node, until it is sent, delivered or lost.
 
@@ -50,7 +50,7 @@ def packet(
     with trouble_told():
         from kubectl_packetpath.cli import one_packet  # noqa: PLC0415
 
-        wanted: Wanted = one_packet.Wanted(
+        wanted: WantedPacket = one_packet.WantedPacket(
             node=node,
             device=device,
             from_host=from_host,
@@ -69,6 +69,3 @@ def packet(
             access = options.access_of(kubeconfig, context, namespace, request_timeout, as_user, as_groups)
             code = one_packet.live(wanted, access, Permission(yes=yes, image=image), output)
     raise typer.Exit(code)
-
-
-__all__ = ["HELP", "Protocol", "packet"]

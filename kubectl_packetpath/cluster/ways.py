@@ -36,10 +36,14 @@ class Start:
     pod: Pod | None = None
     address: Address | None = None
     """The client's address, for one outside."""
+    label: str = ""
+    """What to call it, where that is not plain from the rest."""
 
     @property
     def title(self) -> str:
         """For people."""
+        if self.label:
+            return self.label
         if self.pod is not None:
             return f"pod {self.pod.full_name} on {self.node}"
         if self.kind is TargetKind.NODE:

@@ -17,6 +17,8 @@ class Meaning:
     """Who made it: `kube-proxy`."""
     subject: str
     """What it is about: `default/web:http`."""
+    absence: str = ""
+    """Set where the rule is there because nobody could take the packet: `has no endpoints`."""
     text: str
     """What it does, to be read after the program's name: `picks an endpoint of default/web:http`."""
 

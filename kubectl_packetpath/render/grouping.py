@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from kubectl_packetpath.cluster.answer import Answer, Answered
-from kubectl_packetpath.trace import Path, StepKind
+from kubectl_packetpath.trace import Path, StepKind, Verdict
 
 VETH = re.compile(r"\b(?:veth|cali|lxc|eni|gke|cilium|azv)[0-9a-z]{4,}\b")
 ADDRESS = re.compile(r"\[?\b[0-9a-f]*[.:][0-9a-f.:]+\b\]?(?::\d+)?")
@@ -82,7 +82,9 @@ def _shape(path: Path) -> Signature:
     places = tuple((hop.node, "" if hop is last and len(pods) > 1 else hop.namespace) for hop in path.hops)
     reply = path.reply.ending.verdict if path.reply is not None else None
     assumed = tuple(_plain(text) for text in path.assumed)
-    return (places, path.ending.verdict, _plain(path.ending.reason), path.masqueraded, reply, assumed)
+    leaves = path.ending.verdict in {Verdict.SENT, Verdict.LEFT_CLUSTER}
+    reason = path.ending.reason if leaves else _plain(path.ending.reason)
+    return (places, path.ending.verdict, reason, path.masqueraded, reply, assumed)
 
 
 def _signature(answer: Answer, way: Answered) -> Iterable[object]:
@@ -114,9 +116,9 @@ def _ending(path: Path, way: Answered, names: list[str]) -> Iterator[object]:
 
 
 def _role(path: Path, way: Answered) -> str:
-    """Where it was lost, seen from where it began."""
+    """Where it was lost, seen from where it began: every node's own host is one place, a pod is always itself."""
     last = path.hops[-1]
-    if last.node == way.question.start.node:
+    if last.node == way.question.start.node and (last.namespace == "host" or len(path.hops) == 1):
         return "begin" if last.namespace == "host" else "begin pod"
     return f"{last.node} {last.namespace}"
 

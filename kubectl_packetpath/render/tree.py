@@ -1,7 +1,7 @@
 """The answer for people: one line per hop, what changed, the share of each branch, and where it is lost."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 from itertools import takewhile
 
@@ -22,6 +22,8 @@ from kubectl_packetpath.trace import Fact, Hop, Path, Step, StepKind
 
 WIDEST_PLACE = 26
 MOST_NAMED = 3
+MOST_IN_FULL = 4
+"""Past this many ways in, those that arrive are told in brief: a reader looks for what is broken."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +33,8 @@ class Tree:
     answer: Answer
     style: Style
     wide: bool = False
+    said: set[str] = field(default_factory=set)
+    """What was advised already: said once below each way in."""
 
     def lines(self) -> Iterator[str]:
         """The whole answer."""
@@ -42,13 +46,17 @@ class Tree:
         for number, group in enumerate(told):
             if number:
                 yield ""
-            yield from self._group(group)
+            brief = (
+                len(told) > MOST_IN_FULL and number and group.example.family == "arrived" and not self.wide
+            )
+            yield from self._brief(group) if brief else self._group(group)
         if len(told) > 1:
             yield ""
             yield from self._summary(told)
 
     def _group(self, group: Group) -> Iterator[str]:
         way = group.example
+        self.said.clear()
         yield self._title(way)
         yield from self._starts(group)
         found = branches(way)
@@ -65,6 +73,13 @@ class Tree:
             yield self._branch_title(way, branch, "└─" if last else "├─")
             rest = branch.example.hops[len(hops) :]
             yield from self._path(branch.example, rest, "     " if last else "│    ")
+
+    def _brief(self, group: Group) -> Iterator[str]:
+        """Only where it may end."""
+        yield self._title(group.example)
+        yield from self._starts(group)
+        for branch in branches(group.example):
+            yield self._branch_title(group.example, branch, " ")
 
     def _choice(self, found: tuple[Branch, ...], place: int) -> Iterator[str]:
         """Who it is that chooses among the branches, where that is known."""
@@ -84,7 +99,7 @@ class Tree:
 
     def _title(self, way: Answered) -> str:
         question, family = way.question, way.family
-        end = "arrives" if family == "arrived" else _loss(way)
+        end = _end(way)
         name = self.style.strong(clean(question.target))
         subject = f"  {clean(question.subject)}" if question.subject else ""
         return f"{self.style.of(family, SIGNS[family])} {name}{subject}  {self.style.of(family, end)}"
@@ -179,7 +194,8 @@ class Tree:
     def _evidence(self, hop: Hop, path: Path, indent: str) -> Iterator[str]:
         for fact in hop.steps[-1].because if hop.steps else ():
             yield from self._labelled(_section(fact), f"{short_rule(fact)}{_counters(fact)}", indent)
-        if path.ending.remedy:
+        if path.ending.remedy and path.ending.remedy not in self.said:
+            self.said.add(path.ending.remedy)
             yield from self._labelled("try", clean(path.ending.remedy), indent)
 
     def _labelled(self, label: str, text: str, indent: str) -> Iterator[str]:
@@ -226,7 +242,14 @@ def _row(group: Group) -> tuple[str, str, str]:
     target = f"{endpoint(question.destination, question.port)}/{protocol}"
     if question.way == "NodePort":
         target = f"IPv{question.destination.version} *:{question.port}/{protocol}"
-    return f"{question.way} {target}", "arrives" if way.family == "arrived" else _loss(way), nodes
+    return f"{question.way} {target}", _end(way), nodes
+
+
+def _end(way: Answered) -> str:
+    """A way's end in a word or two."""
+    if way.question.way == "Packet" and way.family == "arrived":
+        return ", ".join(dict.fromkeys(str(path.ending.verdict) for path in way.trace.paths))
+    return "arrives" if way.family == "arrived" else _loss(way)
 
 
 def _loss(way: Answered) -> str:

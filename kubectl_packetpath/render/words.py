@@ -89,13 +89,14 @@ def _sent(step: Step) -> str:
 
 
 def _changes(before: Packet, after: Packet) -> Iterator[str]:
-    old, new = endpoint(before.destination, before.dport), endpoint(after.destination, after.dport)
-    if old != new:
-        yield f"{old} → {new}"
+    """Only what it became: what it was stands a line above."""
+    new = endpoint(after.destination, after.dport)
+    if new != endpoint(before.destination, before.dport):
+        yield f"→ {new}"
     if before.source != after.source:
-        yield f"source {before.source} → {after.source}"
+        yield f"source → {after.source}"
     elif before.sport != after.sport and not after.sport_chosen:
-        yield f"source port {before.sport} → {after.sport}"
+        yield f"source port → {after.sport}"
 
 
 def share(weight: Fraction | None) -> str:

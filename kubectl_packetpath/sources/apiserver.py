@@ -6,6 +6,7 @@ people's pods end up in a bundle.
 
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 from typing import Any
 
 from kubectl_packetpath.cluster.ask import Target, TargetKind
@@ -75,46 +76,65 @@ def trimmed(given: Any, kept: Any) -> Any:
     return {key: trimmed(given[key], part) for key, part in kept.items() if key in given}
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """A list to read."""
+
+    kind: str
+    path: str
+    query: Mapping[str, str] = field(default_factory=dict)
+
+
+NODES = Wanted(kind="nodes", path="/api/v1/nodes")
+
+
+def pods_of_node(name: str) -> Wanted:
+    """The pods that run on one node."""
+    return Wanted(kind="pods", path="/api/v1/pods", query={"fieldSelector": f"spec.nodeName={name}"})
+
+
 def read_for(api: Api, target: Target, start: Target | None) -> Cluster:
     """What a question about this target needs: it, its endpoints, the nodes and possible clients."""
-    needed = [_services(api, target), ("nodes", "/api/v1/nodes")]
-    namespaces = {api.namespace, target.namespace, start.namespace if start else ""} - {""}
+    needed = [_services(api, target), NODES, *_slices(target)]
     if start is None or target.kind is TargetKind.ADDRESS:
-        needed.append(("pods", "/api/v1/pods"))
+        needed.append(Wanted(kind="pods", path="/api/v1/pods"))
     else:
-        needed += [("pods", f"/api/v1/namespaces/{each}/pods") for each in sorted(namespaces)]
-    needed += [("endpointslices", path) for path in _slices(target)]
+        namespaces = {api.namespace, target.namespace, start.namespace} - {""}
+        needed += [Wanted(kind="pods", path=f"/api/v1/namespaces/{each}/pods") for each in sorted(namespaces)]
     return cluster_of(read_objects(api, needed), context=api.context, namespace=api.namespace)
 
 
-def _services(api: Api, target: Target) -> tuple[str, str]:
+def _services(api: Api, target: Target) -> Wanted:
     """All Services of the namespace, since a mistyped name wants a suggestion; all, for a bare address."""
     if target.kind is TargetKind.SERVICE:
-        return "services", f"/api/v1/namespaces/{target.namespace or api.namespace}/services"
-    return "services", "/api/v1/services"
+        namespace = target.namespace or api.namespace
+        return Wanted(kind="services", path=f"/api/v1/namespaces/{namespace}/services")
+    return Wanted(kind="services", path="/api/v1/services")
 
 
-def _slices(target: Target) -> Iterator[str]:
+def _slices(target: Target) -> Iterator[Wanted]:
     if target.kind is TargetKind.SERVICE:
-        yield f"{SLICES}/namespaces/{target.namespace}/endpointslices?kubernetes.io/service-name={target.name}"
+        label = {"labelSelector": f"kubernetes.io/service-name={target.name}"}
+        path = f"{SLICES}/namespaces/{target.namespace}/endpointslices"
+        yield Wanted(kind="endpointslices", path=path, query=label)
     elif target.kind is TargetKind.ADDRESS:
-        yield f"{SLICES}/endpointslices"
+        yield Wanted(kind="endpointslices", path=f"{SLICES}/endpointslices")
 
 
 def read_all(api: Api) -> Objects:
     """All objects of these kinds that the cluster has: for a bundle."""
     kinds = {"services": "/api/v1", "pods": "/api/v1", "nodes": "/api/v1", "endpointslices": SLICES}
-    return read_objects(api, [(kind, f"{root}/{kind}") for kind, root in kinds.items()])
+    return read_objects(api, [Wanted(kind=kind, path=f"{root}/{kind}") for kind, root in kinds.items()])
 
 
-def read_objects(api: Api, needed: Iterable[tuple[str, str]]) -> Objects:
-    """The lists at these paths, all at once."""
+def read_objects(api: Api, needed: Iterable[Wanted]) -> Objects:
+    """These lists, all at once."""
     listed = list(needed)
     objects: Objects = {}
     with ThreadPoolExecutor(max_workers=len(listed)) as pool:
-        for (kind, _), found in zip(listed, pool.map(lambda each: _read(api, *each), listed), strict=True):
-            known = {_name(each) for each in objects.setdefault(kind, [])}
-            objects[kind] += [each for each in found if _name(each) not in known]
+        for wanted, found in zip(listed, pool.map(lambda each: _read(api, each), listed), strict=True):
+            known = {_name(each) for each in objects.setdefault(wanted.kind, [])}
+            objects[wanted.kind] += [each for each in found if _name(each) not in known]
     return objects
 
 
@@ -123,11 +143,9 @@ def _name(given: Mapping[str, Any]) -> tuple[Any, Any]:
     return meta.get("namespace"), meta.get("name")
 
 
-def _read(api: Api, kind: str, path: str) -> list[dict[str, Any]]:
-    path, _, label = path.partition("?")
-    query = {"labelSelector": label} if label else {}
+def _read(api: Api, wanted: Wanted) -> list[dict[str, Any]]:
     try:
-        return [trimmed(each, KEPT[kind]) for each in api.list(path, **query)]
+        return [trimmed(each, KEPT[wanted.kind]) for each in api.list(wanted.path, **wanted.query)]
     except ApiError as error:
         if error.status == NOT_FOUND:
             return []

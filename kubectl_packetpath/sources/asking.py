@@ -4,19 +4,18 @@ A bundle, the agents of a live cluster and a test's hand-made nodes are alike he
 """
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import replace
 from ipaddress import ip_address
 from typing import Protocol
 
 from kubectl_packetpath.cluster.answer import Answer, Answered
-from kubectl_packetpath.cluster.ask import Target, TargetKind
+from kubectl_packetpath.cluster.ask import TargetKind
 from kubectl_packetpath.cluster.model import Cluster
 from kubectl_packetpath.cluster.ways import Expansion, Question, Start
 from kubectl_packetpath.packet import TCP, Packet
 from kubectl_packetpath.snapshot import PodReference
-from kubectl_packetpath.snapshot.absent import Absent
 from kubectl_packetpath.snapshot.state import NodeState
-from kubectl_packetpath.trace import Hop, Path, Trace
+from kubectl_packetpath.sources.naming import Namer
+from kubectl_packetpath.trace import Trace
 from kubectl_packetpath.walk.cluster import Cluster as WalkCluster
 from kubectl_packetpath.walk.cluster import Need, NeedMoreError, Place, PlaceKind, Query, trace
 from kubectl_packetpath.walk.underlay import Underlay
@@ -46,12 +45,13 @@ class Supplier(Protocol):
 def answer(target: str, expansion: Expansion, cluster: Cluster, supplier: Supplier) -> Answer:
     """Every question of an expansion, answered."""
     queries = [query_of(question) for question in expansion.questions]
+    namer = Namer(cluster=cluster, node=supplier.node)
     names = {question.start.node for question in expansion.questions}
     names |= {each.node for question in expansion.questions for each in question.expected}
     supplier.open({name for name in names if name})
     traces = traces_of(queries, cluster, supplier)
     ways = [
-        Answered(question=question, trace=found)
+        Answered(question=question, trace=namer.named(found, question))
         for question, found in zip(expansion.questions, traces, strict=True)
     ]
     touched = {hop.node for way in ways for path in way.trace.paths for hop in path.hops}
@@ -83,7 +83,7 @@ def traces_of(queries: Sequence[Query], cluster: Cluster, supplier: Supplier) ->
         if len(done) == len(queries):
             break
         supplier.more(tuple(needs))
-    return [_named(done[number], cluster, supplier) for number in range(len(queries))]
+    return [done[number] for number in range(len(queries))]
 
 
 class _Nodes(Mapping[str, NodeState]):
@@ -147,42 +147,6 @@ def _place(start: Start, question: Question) -> Place:
     return Place(kind=PlaceKind.OUTSIDE, node=start.node, addresses=addresses)
 
 
-def _named(found: Trace, cluster: Cluster, supplier: Supplier) -> Trace:
-    """Network namespaces by their pods' names, where only the API knows these."""
-    names: dict[tuple[str, str], str] = {}
-    by_uid = {pod.uid: pod.full_name for pod in cluster.pods if pod.uid}
-
-    def name_of(hop: Hop) -> str:
-        key = (hop.node, hop.namespace)
-        if key not in names:
-            names[key] = _pod_name(hop, by_uid, cluster, supplier)
-        return names[key]
-
-    def renamed(path: Path) -> Path:
-        hops = tuple(
-            hop if hop.namespace == "host" or "/" in hop.namespace else replace(hop, namespace=name_of(hop))
-            for hop in path.hops
-        )
-        reply = renamed(path.reply) if path.reply is not None else None
-        return replace(path, hops=hops, reply=reply)
-
-    return replace(found, paths=tuple(renamed(path) for path in found.paths))
-
-
-def _pod_name(hop: Hop, by_uid: Mapping[str, str], cluster: Cluster, supplier: Supplier) -> str:
-    kind, _, value = hop.namespace.partition(" ")
-    if kind == "pod":
-        return by_uid.get(value, hop.namespace)
-    node = supplier.node(hop.node)
-    state = node.namespace(int(value)) if node is not None and kind == "netns" and value.isdigit() else None
-    addresses = state.addresses() if state is not None else ()
-    for entry in () if isinstance(addresses, Absent) else addresses:
-        pod = cluster.pod_with(entry.address)
-        if pod is not None and pod.node == hop.node:
-            return pod.full_name
-    return hop.namespace
-
-
 def packet_question(query: Query) -> Question:
     """One packet through one node, as a question for the answer to show."""
     kind = {PlaceKind.POD: TargetKind.POD, PlaceKind.HOST: TargetKind.NODE}.get(
@@ -190,11 +154,8 @@ def packet_question(query: Query) -> Question:
     )
     return Question(
         way="Packet",
-        start=Start(kind=kind, node=query.place.node, address=query.packet.source),
+        start=Start(kind=kind, node=query.place.node, label=query.place.title),
         destination=query.packet.destination,
         protocol=query.packet.protocol,
         port=query.packet.dport or 0,
     )
-
-
-__all__ = ["Supplier", "Target", "answer", "packet_question", "query_of", "traces_of", "underlay_of"]

@@ -10,6 +10,7 @@ from kubectl_packetpath.trace import Fact
 
 PROGRAM = "kube-proxy"
 COMMENT = re.compile(r'--comment "?([^"]*)"?')
+NFT_COMMENT = re.compile(r'comment "([^"]*)"')
 SUBJECT = re.compile(r"^([a-z0-9.-]+/[a-z0-9.-]+(?::[a-z0-9.-]+)?)(.*)$")
 NFT_CHAIN = re.compile(
     r"\b(service|endpoint|external|firewall)-[A-Z2-7]{8}-([a-z0-9.-]+)/([a-z0-9.-]+)/(tcp|udp|sctp)/([a-z0-9.-]*)"
@@ -37,10 +38,20 @@ class KubeProxy:
 def _from_chain(text: str) -> Meaning | None:
     match = NFT_CHAIN.search(text)
     if match is None:
-        return None
+        return _from_absence(text)
     kind, namespace, name, protocol, port = match.groups()
     subject = f"{namespace}/{name}:{port or protocol}"
     return Meaning(program=PROGRAM, subject=subject, text=NFT_WORDS[kind].format(subject))
+
+
+def _from_absence(text: str) -> Meaning | None:
+    """In nftables mode the Services without endpoints are elements of two maps, each with its comment."""
+    if "no-endpoint-services" not in text and "no-endpoint-nodeports" not in text:
+        return None
+    comment = NFT_COMMENT.search(text)
+    match = SUBJECT.match(comment[1]) if comment else None
+    subject = match[1] if match else ""
+    return Meaning(program=PROGRAM, subject=subject, text="refuses a Service", absence="has no endpoints")
 
 
 def _from_comment(text: str) -> Meaning | None:
@@ -51,8 +62,8 @@ def _from_comment(text: str) -> Meaning | None:
     subject, rest = match[1], match[2].strip()
     if rest.startswith("->"):
         return Meaning(program=PROGRAM, subject=subject, text=f"has picked an endpoint of {subject}")
-    if "has no" in rest:
-        return Meaning(program=PROGRAM, subject=subject, text=f"says: {subject} {rest}")
+    if rest.startswith("has no"):
+        return Meaning(program=PROGRAM, subject=subject, text=f"refuses {subject}", absence=rest)
     if "-j KUBE-SVC-" in text or "-j KUBE-SVL-" in text or "-j KUBE-EXT-" in text:
         return Meaning(program=PROGRAM, subject=subject, text=f"picks an endpoint of {subject}")
     return Meaning(program=PROGRAM, subject=subject, text=f"handles {subject} {rest}".strip())
