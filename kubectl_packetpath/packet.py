@@ -71,11 +71,16 @@ class Connection:
     @property
     def destination_changed(self) -> bool:
         """DNAT applies (IPS_DST_NAT)."""
+        if self.original.protocol in {ICMP, ICMPV6}:
+            return self.reply.source != self.original.destination
         return (self.reply.source, self.reply.sport) != (self.original.destination, self.original.dport)
 
     @property
     def source_changed(self) -> bool:
-        """SNAT applies (IPS_SRC_NAT)."""
+        """SNAT applies (IPS_SRC_NAT); an ICMP message has an id in place of a source port."""
+        if self.original.protocol in {ICMP, ICMPV6}:
+            ids_differ = self.reply.sport != self.original.sport
+            return ids_differ or self.reply.destination != self.original.source
         return (self.reply.destination, self.reply.dport) != (self.original.source, self.original.sport)
 
 

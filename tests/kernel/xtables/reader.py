@@ -44,7 +44,15 @@ def read_tables(namespace: Namespace, *tables: tuple[int, str]) -> tuple[LegacyT
     """These tables of a namespace."""
     words = [f"{family}/{table}" for family, table in tables]
     module = "import sys; from kernel.xtables.reader import main; main(sys.argv[1:])"
-    command = [*namespace.enter, "env", f"PYTHONPATH={':'.join(sys.path)}", sys.executable, "-c", module, *words]
+    command = [
+        *namespace.enter,
+        "env",
+        f"PYTHONPATH={':'.join(sys.path)}",
+        sys.executable,
+        "-c",
+        module,
+        *words,
+    ]
     return tuple(
         LegacyTable(
             family=found["family"],

@@ -284,7 +284,9 @@ BLOCKS = (
     (6, "mangle", _MANGLE6),
     (6, "nat", _NAT6),
 )
-ROWS = tuple(Row(family, table, line) for family, table, block in BLOCKS for line in block.strip().splitlines())
+ROWS = tuple(
+    Row(family, table, line) for family, table, block in BLOCKS for line in block.strip().splitlines()
+)
 IPSETS = """
 create nets hash:net counters
 create counted hash:ip counters

@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 
 import pytest
-
 from kernel.xtables.reader import read_tables, with_tables
 from kernel.xtables.rows import BLOCKS, IPSETS, ROWS, Row
+
 from kubectl_packetpath.snapshot.absent import Absent
 from kubectl_packetpath.snapshot.ipsets import Ipset
 from kubectl_packetpath.snapshot.recorded import RecordedNamespace
