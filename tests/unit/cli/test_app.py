@@ -1,0 +1,105 @@
+"""The command line as its users meet it."""
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from kubectl_packetpath.cli.app import first_word
+from kubectl_packetpath.cli.options import seconds_of
+
+ROOT = Path(__file__).parents[3]
+
+
+def run(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """The program in a process of its own."""
+    return subprocess.run(
+        [sys.executable, "-m", "kubectl_packetpath", *words],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+        stdin=subprocess.DEVNULL,
+        env={"PATH": os.environ["PATH"], "HOME": "/nonexistent", **environment},
+    )
+
+
+@pytest.mark.parametrize(
+    "words", [["--help"], ["path", "--help"], ["packet", "-h"], ["agent", "install", "--help"]]
+)
+def test_help(words: list[str]) -> None:
+    """On standard output, with success."""
+    done = run(*words)
+
+    assert done.returncode == 0
+    assert "Usage:" in done.stdout
+
+
+def test_help_is_quick() -> None:
+    """Well under half a second: the best of three, for other programs run here too."""
+    best = 9.9
+    for _ in range(3):
+        start = time.perf_counter()
+        run("--help")
+        best = min(best, time.perf_counter() - start)
+
+    assert best < 0.4
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["web"],
+        ["svc/web", "--from", "svc/other"],
+        ["svc/web", "-o", "picture"],
+        ["svc/web", "--no-such-option"],
+        ["packet", "--dst", "10.0.0.1", "--dport", "80", "--bundle", "/nonexistent"],
+        ["svc/web", "--bundle", "/nonexistent"],
+    ],
+)
+def test_wrong_usage_ends_with_2(words: list[str]) -> None:
+    """One sentence on standard error, nothing on standard output, no traceback."""
+    done = run(*words)
+
+    assert done.returncode == 2, done.stderr
+    assert done.stdout == ""
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("words", [["svc/web"], ["agent", "status"], ["snapshot", "save", "/tmp/x.zip"]])
+def test_no_cluster_ends_with_4(words: list[str]) -> None:
+    """With what to try next."""
+    done = run(*words, KUBECONFIG="/nonexistent")
+
+    assert done.returncode == 4, done.stderr
+    assert "try:" in done.stderr
+
+
+def test_version() -> None:
+    """Of the program and of its data."""
+    assert "schemas: JSON 1" in run("version").stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ("svc/web", 0),
+        ("-n shop svc/web", 2),
+        ("--namespace=shop svc/web", 1),
+        ("--yes -o json agent", 3),
+        ("-n agent svc/web", 2),
+        ("--help", None),
+    ],
+)
+def test_options_may_stand_before_the_target(words: str, expected: int | None) -> None:
+    """As they may with kubectl."""
+    assert first_word(words.split()) == expected
+
+
+@pytest.mark.parametrize(("text", "expected"), [("20", 20.0), ("1.5s", 1.5), ("2m", 120.0), ("500ms", 0.5)])
+def test_times_as_kubectl_writes_them(text: str, expected: float) -> None:
+    """With their unit."""
+    assert seconds_of(text) == expected
