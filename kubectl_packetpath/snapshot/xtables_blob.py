@@ -118,4 +118,6 @@ def cut_chain(
         rules.append(blob[start:end])
         if start == last:
             break
+    if not rules:
+        raise BlobError(f"the chain at {offset} has no end")
     return LegacyChain(name=name, offset=offset, hook=hook, rules=tuple(rules))

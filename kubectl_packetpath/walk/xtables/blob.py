@@ -37,6 +37,8 @@ from kubectl_packetpath.walk.xtables.rule import (
 _HEAD4 = struct.Struct("<4I64xHBB")
 _HEAD6 = struct.Struct("<8Q64xHxBB")
 _TARGET_AT = {4: struct.Struct("<88xH"), 6: struct.Struct("<140xH")}
+_COMMENT, _TCP, _UDP = (name.ljust(30, b"\0") for name in (b"comment", b"tcp", b"udp"))
+_PORTS = struct.Struct("<HH")
 _SIZE = struct.Struct("<H")
 _COUNTERS = struct.Struct("<QQ")
 _ANY_DEVICE = bytes(32)
@@ -51,6 +53,7 @@ class Probe:
     source: tuple[int, ...]
     destination: tuple[int, ...]
     protocol: int
+    dport: int | None
     fragment: bool
     in_name: bytes
     out_name: bytes
@@ -64,6 +67,7 @@ def probe_of(here: Here, packet: Packet) -> Probe:
         source=read(packet.source.packed),
         destination=read(packet.destination.packed),
         protocol=packet.protocol,
+        dport=packet.dport,
         fragment=packet.fragment_offset != 0,
         in_name=device_name(here.in_device),
         out_name=device_name(here.out_device),
@@ -93,7 +97,7 @@ def _candidates4(rules: tuple[bytes, ...], start: int, probe: Probe) -> Iterator
                 continue
         elif destination & to_mask != to or source & mask != wanted or (proto and proto != protocol):
             continue
-        if _devices_fit(rule, 16, invert, probe):
+        if _devices_fit(rule, 16, invert, probe) and not _other_port(rule, 112, probe.dport):
             yield position
 
 
@@ -114,7 +118,7 @@ def _candidates6(rules: tuple[bytes, ...], start: int, probe: Probe) -> Iterator
             d2 & n2 != t2 or d1 & n1 != t1 or s1 & m1 != f1 or s2 & m2 != f2 or (proto and proto != protocol)
         ):
             continue
-        if _devices_fit(rule, 64, invert, probe):
+        if _devices_fit(rule, 64, invert, probe) and not _other_port(rule, 168, probe.dport):
             yield position
 
 
@@ -135,6 +139,18 @@ def _devices_fit(rule: bytes, at: int, invert: int, probe: Probe) -> bool:
     came = device_is(probe.in_name, rule[at : at + 16], rule[at + 32 : at + 48])
     goes = device_is(probe.out_name, rule[at + 16 : at + 32], rule[at + 48 : at + 64])
     return came != bool(invert & INVERT_IN) and goes != bool(invert & INVERT_OUT)
+
+
+def _other_port(rule: bytes, at: int, dport: int | None) -> bool:
+    """Whether the rule is surely for another destination port: the usual shape, told without decoding."""
+    if rule.startswith(_COMMENT, at + 2):
+        at += rule[at] | rule[at + 1] << 8
+    if dport is None or not rule.startswith((_TCP, _UDP), at + 2):
+        return False
+    first, last = _PORTS.unpack_from(rule, at + 36)
+    is_tcp = rule[at + 2] == _TCP[0]
+    inverted = rule[at + 32 + (11 if is_tcp else 8)] & 0x02
+    return not inverted and not first <= dport <= last
 
 
 def matches_of(family: int, rule: bytes) -> Iterator[Extension]:

@@ -10,6 +10,7 @@ from kubectl_packetpath.snapshot.xtables import LegacyChain
 from kubectl_packetpath.trace import Fact, History
 from kubectl_packetpath.walk.here import Here
 from kubectl_packetpath.walk.xtables.blob import counters_of, decode_rule, target_of
+from kubectl_packetpath.walk.xtables.extension import BAD_BYTES
 from kubectl_packetpath.walk.xtables.rule import Standard
 from kubectl_packetpath.walk.xtables.words import rule_words
 
@@ -81,7 +82,11 @@ class Run:
             policy = target.name if isinstance(target, Standard) else "?"
             key, text = f"{self.here.node} {self.table}/{chain.name}/policy", f":{chain.name} {policy}"
         else:
-            rule = decode_rule(self.family, raw, self.following(chain, position))
             key = self.place(chain, position)
-            text = rule_words(self.here.state, self.table, chain.name, rule)
+            try:
+                rule = decode_rule(self.family, raw, self.following(chain, position))
+            except BAD_BYTES:
+                text = f"-A {chain.name} [bytes that are not a rule]"
+            else:
+                text = rule_words(self.here.state, self.table, chain.name, rule)
         return Fact(section="iptables-legacy", key=key, text=text, packets=packets, bytes=size)

@@ -8,11 +8,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import pytest
-
-from kernel.xtables.packets import CLIENT4, SERVER4, tcp, udp
+from kernel.xtables.packets import tcp, udp
 from kernel.xtables.wire import (
+    CLIENT4,
     DEADLINE_SECONDS,
     SERVER,
+    SERVER4,
     Sent,
     counted,
     facts_of,
@@ -22,6 +23,7 @@ from kernel.xtables.wire import (
     wires,
     zero,
 )
+
 from kubectl_packetpath.packet import Packet
 from kubectl_packetpath.trace import Verdict
 from kubectl_packetpath.walk.here import Hook

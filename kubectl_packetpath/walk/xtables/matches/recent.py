@@ -63,6 +63,8 @@ def holds(spec: Spec, here: Here, packet: Packet) -> Decision:
     stamps = _stamps(seen, masked, address.version, ttl)
     if stamps is None:
         return spec.invert
+    if spec.seconds and not seen.jiffies and not spec.what & REMOVE:
+        return Undecided(f'how long ago the entry of list "{spec.name}" was seen is not known')
     found = bool(spec.what & REMOVE) or _often_enough(spec, seen, stamps)
     return found != spec.invert
 
