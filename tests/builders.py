@@ -17,7 +17,8 @@ from kubectl_packetpath.cluster.model import (
     Service,
     ServicePort,
 )
-from kubectl_packetpath.cluster.ways import Question, Wish, expand
+from kubectl_packetpath.cluster.question import Question, Wish
+from kubectl_packetpath.cluster.ways import expand
 from kubectl_packetpath.packet import TCP, Packet
 from kubectl_packetpath.trace import Ending, Fact, Hop, Path, Step, StepKind, Trace, Verdict
 
@@ -114,7 +115,9 @@ def packet_of(question: Question) -> Packet:
 def rewrite(before: Packet, after: Packet) -> Step:
     """kube-proxy's choice."""
     rule = DNAT_RULE.format(f"{after.destination}:{after.dport}")
-    fact = Fact(section="iptables-nft", key="node1 nat/KUBE-SEP-AAAAAAAAAAAAAAAA/2", text=rule, packets=7, bytes=420)
+    fact = Fact(
+        section="iptables-nft", key="node1 nat/KUBE-SEP-AAAAAAAAAAAAAAAA/2", text=rule, packets=7, bytes=420
+    )
     text = f"destination {before.destination} becomes {after.destination}"
     return Step(kind=StepKind.REWROTE, text=text, because=(fact,), before=before, after=after)
 

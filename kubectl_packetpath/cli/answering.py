@@ -7,7 +7,7 @@ from kubectl_packetpath.cli.exits import FAMILY_EXITS, Exit, say, write
 from kubectl_packetpath.cli.options import Output
 from kubectl_packetpath.cluster.answer import Answer
 from kubectl_packetpath.cluster.model import Cluster
-from kubectl_packetpath.cluster.ways import Expansion, Wish
+from kubectl_packetpath.cluster.question import Expansion, Wish
 from kubectl_packetpath.render import FORMATS
 from kubectl_packetpath.sources.asking import Supplier, answer
 

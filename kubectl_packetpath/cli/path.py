@@ -9,7 +9,7 @@ from kubectl_packetpath.cli.exits import trouble_told
 from kubectl_packetpath.cli.options import Output, Protocol
 
 if TYPE_CHECKING:
-    from kubectl_packetpath.cluster.ways import Wish
+    from kubectl_packetpath.cluster.question import Wish
 
 HELP = """The path of a Service: kubectl packetpath svc/my-app. (The word `path` can be left out.)
 
@@ -50,7 +50,7 @@ def path(
     """Follow a packet to its target."""
     with trouble_told():
         from kubectl_packetpath.cluster.ask import parse_start, parse_target  # noqa: PLC0415
-        from kubectl_packetpath.cluster.ways import Wish  # noqa: PLC0415
+        from kubectl_packetpath.cluster.question import Wish  # noqa: PLC0415
 
         def wish_in(home: str) -> "Wish":
             return Wish(

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from kubectl_packetpath.cluster.model import Cluster, Service
-from kubectl_packetpath.cluster.ways import Question
+from kubectl_packetpath.cluster.question import Question
 from kubectl_packetpath.packet import Address
 from kubectl_packetpath.trace import Path, Trace, Verdict
 

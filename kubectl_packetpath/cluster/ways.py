@@ -12,7 +12,6 @@ from ipaddress import ip_address
 
 from kubectl_packetpath.cluster.ask import (
     AskError,
-    Target,
     TargetKind,
     find_node,
     find_pod,
@@ -21,94 +20,12 @@ from kubectl_packetpath.cluster.ask import (
     service_ports,
 )
 from kubectl_packetpath.cluster.model import Cluster, Node, Pod, Service, ServicePort
-from kubectl_packetpath.packet import PROTOCOL_NAMES, PROTOCOL_NUMBERS, Address, endpoint
+from kubectl_packetpath.cluster.published import expected_endpoints, published_addresses
+from kubectl_packetpath.cluster.question import Expansion, Expected, Question, Start, Wish
+from kubectl_packetpath.packet import PROTOCOL_NUMBERS, Address
 
 SOMEBODY = {4: ip_address("203.0.113.1"), 6: ip_address("2001:db8::1")}
 """Stand for any client outside: addresses that documentation may use and nobody has."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Start:
-    """Where a packet starts: a pod, a node's own programs, or somebody outside by way of a node."""
-
-    kind: TargetKind
-    node: str
-    pod: Pod | None = None
-    address: Address | None = None
-    """The client's address, for one outside."""
-    label: str = ""
-    """What to call it, where that is not plain from the rest."""
-
-    @property
-    def title(self) -> str:
-        """For people."""
-        if self.label:
-            return self.label
-        if self.pod is not None:
-            return f"pod {self.pod.full_name} on {self.node}"
-        if self.kind is TargetKind.NODE:
-            return f"node {self.node}"
-        return f"outside ({self.address}) through {self.node}"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Expected:
-    """An endpoint that the API says takes connections."""
-
-    address: Address
-    port: int
-    pod: str = ""
-    node: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Question:
-    """One packet that a user may send."""
-
-    way: str
-    """ClusterIP, NodePort, LoadBalancer, ExternalIP, Headless, Pod, Node or Address."""
-    subject: str = ""
-    """What is asked about: `default/web:http`."""
-    start: Start
-    destination: Address
-    protocol: int
-    port: int
-    arrives_at: Address | None = None
-    """From outside: the node's address on the wire, where the destination is not the node's own."""
-    expected: tuple[Expected, ...] = ()
-
-    @property
-    def target(self) -> str:
-        """`ClusterIP 10.96.0.9:80/tcp`."""
-        name = PROTOCOL_NAMES.get(self.protocol, str(self.protocol))
-        return f"{self.way} {endpoint(self.destination, self.port)}/{name}"
-
-    @property
-    def title(self) -> str:
-        """The whole question in one line."""
-        return f"{self.start.title} to {self.target}"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Wish:
-    """What the user asks for, as typed and parsed."""
-
-    target: Target
-    start: Target | None = None
-    """None: every start that makes sense."""
-    nodes: tuple[str, ...] = ()
-    """Only these as entries; empty: all."""
-    protocol: str = ""
-    """tcp, udp, sctp, or empty: whatever the target says."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Expansion:
-    """The questions, and what has to be said beside them."""
-
-    questions: tuple[Question, ...]
-    notes: tuple[str, ...] = ()
-    service: Service | None = None
 
 
 @dataclass(slots=True, kw_only=True)
@@ -234,24 +151,6 @@ def _of_service(
     )
 
 
-def expected_endpoints(
-    cluster: Cluster, service: Service, port: ServicePort, version: int
-) -> Iterator[Expected]:
-    """The ready endpoints behind a port, in one IP version."""
-    seen = set()
-    for part in cluster.slices_of(service):
-        number = next(
-            (p.port for p in part.ports if (p.name, p.protocol) == (port.name, port.protocol)), None
-        )
-        for each in part.endpoints:
-            if number is None or not each.ready:
-                continue
-            for address in each.addresses[:1]:
-                if address.version == version and address not in seen:
-                    seen.add(address)
-                    yield Expected(address=address, port=number, pod=each.pod, node=each.node)
-
-
 def _cluster_ips(maker: _Maker, service: Service, port: ServicePort) -> Iterator[Question]:
     if maker.wish.start is not None and maker.wish.start.kind is TargetKind.OUTSIDE:
         return
@@ -360,28 +259,12 @@ def _recognised(cluster: Cluster, question: Question) -> Question:
         for port in service.ports:
             if PROTOCOL_NUMBERS.get(port.protocol.lower()) != question.protocol:
                 continue
-            ways = dict(_addresses_of(cluster, service, port))
+            ways = dict(published_addresses(cluster, service, port))
             way = ways.get((question.destination, question.port))
             if way is not None:
                 named = _of_service(service, port, cluster, way, question.destination)
                 return replace(named, port=question.port)
     return question
-
-
-def _addresses_of(
-    cluster: Cluster, service: Service, port: ServicePort
-) -> Iterator[tuple[tuple[Address, int], str]]:
-    for address in service.cluster_ips:
-        yield (address, port.port), "ClusterIP"
-    for address in service.external_ips:
-        yield (address, port.port), "ExternalIP"
-    for each in service.balancer:
-        if each.address is not None:
-            yield (each.address, port.port), "LoadBalancer"
-    if port.node_port:
-        for node in cluster.nodes:
-            for address in node.addresses:
-                yield (address, port.node_port), "NodePort"
 
 
 def _of_node(cluster: Cluster, node: Node, service: Service | None, version: int) -> Start | None:

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from kubectl_packetpath.cluster.answer import Answer, Answered
-from kubectl_packetpath.cluster.ways import Question
+from kubectl_packetpath.cluster.question import Question
 from kubectl_packetpath.packet import PROTOCOL_NAMES, Packet
 from kubectl_packetpath.render.style import Style, clean
 from kubectl_packetpath.trace import Fact, Hop, Path, Step

@@ -10,7 +10,7 @@ from typing import Protocol
 from kubectl_packetpath.cluster.answer import Answer, Answered
 from kubectl_packetpath.cluster.ask import TargetKind
 from kubectl_packetpath.cluster.model import Cluster
-from kubectl_packetpath.cluster.ways import Expansion, Question, Start
+from kubectl_packetpath.cluster.question import Expansion, Question, Start
 from kubectl_packetpath.packet import TCP, Packet
 from kubectl_packetpath.snapshot import PodReference
 from kubectl_packetpath.snapshot.state import NodeState

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from kubectl_packetpath.cluster.model import Cluster
-from kubectl_packetpath.cluster.ways import Question
+from kubectl_packetpath.cluster.question import Question
 from kubectl_packetpath.dialects import Meaning, meaning
 from kubectl_packetpath.snapshot.absent import Absent
 from kubectl_packetpath.snapshot.state import NodeState

@@ -8,7 +8,8 @@ from builders import cluster, service, slices
 
 from kubectl_packetpath.cluster.ask import AskError, Target, TargetKind, parse_start, parse_target
 from kubectl_packetpath.cluster.model import BalancerAddress, Cluster, ServicePort
-from kubectl_packetpath.cluster.ways import Expansion, Wish, expand
+from kubectl_packetpath.cluster.question import Expansion, Wish
+from kubectl_packetpath.cluster.ways import expand
 
 WEB = Target(kind=TargetKind.SERVICE, namespace="default", name="web")
 
