@@ -32,7 +32,7 @@ class Namer:
     def _path(self, path: Path, question: Question | None) -> Path:
         hops = tuple(hop if _is_named(hop) else replace(hop, namespace=self._name(hop)) for hop in path.hops)
         reply = self._path(path.reply, None) if path.reply is not None else None
-        ending = _no_backend(path) or _with_remedy(path, hops[-1], question)
+        ending = _no_backend(path, question) or _with_remedy(path, hops[-1], question)
         return replace(path, hops=hops, reply=reply, ending=ending)
 
     def _name(self, hop: Hop) -> str:
@@ -63,7 +63,7 @@ def _is_named(hop: Hop) -> bool:
     return hop.namespace == "host" or "/" in hop.namespace
 
 
-def _no_backend(path: Path) -> Ending | None:
+def _no_backend(path: Path, question: Question | None) -> Ending | None:
     """A proxy's rule for a Service without endpoints is not just any rule that rejects."""
     if path.ending.verdict not in REFUSALS or not path.hops[-1].steps:
         return None
@@ -71,12 +71,12 @@ def _no_backend(path: Path) -> Ending | None:
     found: Meaning | None = next((m for fact in facts[:4] if (m := meaning(fact)) is not None), None)
     if found is None or not found.absence:
         return None
-    namespace, _, rest = found.subject.partition("/")
+    subject = found.subject or (question.subject if question is not None else "")
+    namespace, _, rest = subject.partition("/")
     name = rest.partition(":")[0]
     how = "rejects" if path.ending.verdict is Verdict.REJECTED else "drops"
-    subject = found.subject or "the Service"
     remedy = f"kubectl -n {namespace} get endpointslices -l kubernetes.io/service-name={name}" if name else ""
-    reason = f"{found.program} {how} it: {subject} {found.absence}"
+    reason = f"{found.program} {how} it: {subject or 'the Service'} {found.absence}"
     return Ending(verdict=Verdict.NO_BACKEND, reason=reason, remedy=remedy)
 
 
