@@ -5,6 +5,7 @@ Commands import what they need when they run, so that `--help` answers at once.
 
 import sys
 from collections.abc import Sequence
+from io import TextIOWrapper
 from typing import Any
 
 import typer
@@ -94,6 +95,9 @@ app.command("version", help="Versions of this program and of what it writes.")(v
 
 def run() -> None:
     """The command line as a program."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal without these letters shows others
     try:
         app(prog_name="kubectl packetpath")
     except KeyboardInterrupt:

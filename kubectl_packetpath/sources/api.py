@@ -24,7 +24,7 @@ from kubernetes.stream.ws_client import get_websocket_url, websocket_proxycare
 from kubectl_packetpath.sources.trouble import UnreachableError
 
 PAGE = 500
-NOT_FOUND, CONFLICT, TOO_OLD = 404, 409, 410
+UNAUTHORIZED, FORBIDDEN, NOT_FOUND = 401, 403, 404
 FIELD_MANAGER = "kubectl-packetpath"
 EXEC_PROTOCOL = "v4.channel.k8s.io"
 SERVICE_ACCOUNT_NAMESPACE = "/var/run/secrets/kubernetes.io/serviceaccount/namespace"
@@ -186,11 +186,11 @@ class Api:
 
     def _refusal(self, status: int, method: str, path: str, body: bytes) -> ApiError:
         said = _message(body) or f"status {status}"
-        if status == 401:
+        if status == UNAUTHORIZED:
             return ApiError(
                 status, f"The API server does not accept these credentials: {said}", "kubectl auth whoami"
             )
-        if status == 403:
+        if status == FORBIDDEN:
             remedy = "docs/permissions.md lists the rights that are needed; kubectl auth can-i --list"
             return ApiError(status, f"Not allowed: {said}", remedy)
         return ApiError(status, f"{method} {path}: {said}")

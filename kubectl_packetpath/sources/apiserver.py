@@ -6,13 +6,13 @@ people's pods end up in a bundle.
 
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from kubectl_packetpath.cluster.ask import Target, TargetKind
 from kubectl_packetpath.cluster.model import Cluster
 from kubectl_packetpath.cluster.objects import cluster_of
-from kubectl_packetpath.sources.api import NOT_FOUND, Api, ApiError
+from kubectl_packetpath.sources.api import FORBIDDEN, NOT_FOUND, Api, ApiError
 
 Objects = dict[str, list[dict[str, Any]]]
 
@@ -83,6 +83,8 @@ class Wanted:
     kind: str
     path: str
     query: Mapping[str, str] = field(default_factory=dict)
+    instead: str = ""
+    """Read this where the first is forbidden: one namespace where all were wanted."""
 
 
 NODES = Wanted(kind="nodes", path="/api/v1/nodes")
@@ -97,7 +99,8 @@ def read_for(api: Api, target: Target, start: Target | None) -> Cluster:
     """What a question about this target needs: it, its endpoints, the nodes and possible clients."""
     needed = [_services(api, target), NODES, *_slices(target)]
     if start is None or target.kind is TargetKind.ADDRESS:
-        needed.append(Wanted(kind="pods", path="/api/v1/pods"))
+        own = f"/api/v1/namespaces/{target.namespace or api.namespace}/pods"
+        needed.append(Wanted(kind="pods", path="/api/v1/pods", instead=own))
     else:
         namespaces = {api.namespace, target.namespace, start.namespace} - {""}
         needed += [Wanted(kind="pods", path=f"/api/v1/namespaces/{each}/pods") for each in sorted(namespaces)]
@@ -109,7 +112,8 @@ def _services(api: Api, target: Target) -> Wanted:
     if target.kind is TargetKind.SERVICE:
         namespace = target.namespace or api.namespace
         return Wanted(kind="services", path=f"/api/v1/namespaces/{namespace}/services")
-    return Wanted(kind="services", path="/api/v1/services")
+    own = f"/api/v1/namespaces/{api.namespace}/services"
+    return Wanted(kind="services", path="/api/v1/services", instead=own)
 
 
 def _slices(target: Target) -> Iterator[Wanted]:
@@ -118,7 +122,8 @@ def _slices(target: Target) -> Iterator[Wanted]:
         path = f"{SLICES}/namespaces/{target.namespace}/endpointslices"
         yield Wanted(kind="endpointslices", path=path, query=label)
     elif target.kind is TargetKind.ADDRESS:
-        yield Wanted(kind="endpointslices", path=f"{SLICES}/endpointslices")
+        own = f"{SLICES}/namespaces/{target.namespace or 'default'}/endpointslices"
+        yield Wanted(kind="endpointslices", path=f"{SLICES}/endpointslices", instead=own)
 
 
 def read_all(api: Api) -> Objects:
@@ -149,4 +154,6 @@ def _read(api: Api, wanted: Wanted) -> list[dict[str, Any]]:
     except ApiError as error:
         if error.status == NOT_FOUND:
             return []
+        if error.status == FORBIDDEN and wanted.instead:
+            return _read(api, replace(wanted, path=wanted.instead, instead=""))
         raise
