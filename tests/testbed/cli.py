@@ -9,7 +9,7 @@ from testbed import build, machine, sweep
 from testbed.cluster import Cluster, NoClusterError
 from testbed.component import ComponentDiedError
 from testbed.netns import CommandError
-from testbed.networks import NETWORKS
+from testbed.networks import names as network_names
 from testbed.spec import ClusterSpec, Family, Proxy
 from testbed.state import Record, State
 from testbed.waiting import DeadlineError
@@ -70,7 +70,7 @@ def _add_up(command: argparse.ArgumentParser) -> None:
         help="a node that differs in its proxy",
     )
     command.add_argument("--family", choices=[*Family], default=Family.IPV4)
-    command.add_argument("--network", choices=[each.name for each in NETWORKS], default="bridge")
+    command.add_argument("--network", choices=network_names(), default="bridge")
     command.add_argument("--subnets", type=int, choices=(1, 2), default=1, help="L2 segments with nodes")
     command.add_argument("--dns", action="store_true", help="with CoreDNS")
     command.set_defaults(run=_up)

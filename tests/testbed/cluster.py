@@ -106,8 +106,10 @@ class Cluster:
     @classmethod
     def up(cls, spec: ClusterSpec) -> "Cluster":
         """Bring a cluster up; or, when it is up already, mend what has ended."""
-        machine.check(machine.why_not_run(), machine.why_not_proxies(spec))
         pod_network = network(spec.network)
+        machine.check(
+            machine.why_not_run(), machine.why_not_proxies(spec), machine.why_not_links(pod_network.link_kind)
+        )
         if len(spec.subnets) > 1 and not pod_network.crosses_subnets:
             raise ValueError(f"{spec.network} needs all nodes on one subnet.")
         always = [each.name for each in build.program_sets() if each.needed_by_clusters]
@@ -185,7 +187,7 @@ def _brought_up(record: Record) -> Cluster:
     """Start what does not run, and wait until the nodes are ready."""
     cluster = _opened(record)
     started = time.monotonic()
-    archives = list(images.standard())
+    archives = list(images.standard(dns=cluster.spec.dns))
     etcd, api_server, *others = cluster.control_plane.components()
     etcd.start()
     api_server.start()

@@ -1,5 +1,6 @@
 """A program of the cluster that runs in the background: started, found again, stopped, killed."""
 
+import os
 import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -45,7 +46,7 @@ class Component:
             return
         groups = self.state.group.leaf(self.place).create(None if self.group_of_place else self.name)
         self.log.parent.mkdir(parents=True, exist_ok=True)
-        environment = {"PATH": machine.SYSTEM_PATH, "HOME": "/root"} | dict(self.environment)
+        environment = {"PATH": machine.SYSTEM_PATH, "HOME": "/root"} | _go_settings() | dict(self.environment)
         subprocess.run(
             [str(LAUNCH), str(self.log), *map(str, groups), "--", *self.command], env=environment, check=True
         )
@@ -74,3 +75,8 @@ class Component:
         with self.log.open("rb") as log:
             log.seek(max(0, log.seek(0, 2) - LOG_TAIL_BYTES))
             return log.read().decode(errors="replace")
+
+
+def _go_settings() -> dict[str, str]:
+    """What Go's runtime was told: an emulated machine, say, spends its time better than on collecting garbage."""
+    return {name: value for name, value in os.environ.items() if name in ("GODEBUG", "GOGC", "GOMAXPROCS")}

@@ -91,8 +91,6 @@ class ControlPlane:
             "tls-cert-file": pki / "apiserver.crt",
             "tls-private-key-file": pki / "apiserver.key",
             "client-ca-file": pki / "ca.crt",
-            "requestheader-client-ca-file": pki / "ca.crt",
-            "requestheader-allowed-names": "front-proxy",
             "kubelet-client-certificate": pki / "kubelet-client.crt",
             "kubelet-client-key": pki / "kubelet-client.key",
             "kubelet-certificate-authority": pki / "ca.crt",
@@ -109,32 +107,21 @@ class ControlPlane:
         return self._component("kube-apiserver", program_path("kubernetes", "kube-apiserver"), flags)
 
     def _controllers(self) -> Component:
-        pki, own = self.state.pki, self.kubeconfig("controllers")
+        """It serves nothing and signs no certificates: each of these would take inotify instances, which are few."""
         flags = {
-            "kubeconfig": own,
-            "authentication-kubeconfig": own,
-            "authorization-kubeconfig": own,
-            "service-account-private-key-file": pki / "sa.key",
-            "root-ca-file": pki / "ca.crt",
-            "cluster-signing-cert-file": pki / "ca.crt",
-            "cluster-signing-key-file": pki / "ca.key",
-            "cert-dir": pki,
+            "kubeconfig": self.kubeconfig("controllers"),
+            "service-account-private-key-file": self.state.pki / "sa.key",
+            "root-ca-file": self.state.pki / "ca.crt",
+            "controllers": "*,-certificatesigningrequest-signing-controller",
             "use-service-account-credentials": "true",
             "leader-elect": "false",
+            "secure-port": 0,
         }
-        return self._component(
-            "kube-controller-manager", program_path("kubernetes", "kube-controller-manager"), flags
-        )
+        program = program_path("kubernetes", "kube-controller-manager")
+        return self._component("kube-controller-manager", program, flags)
 
     def _scheduler(self) -> Component:
-        own = self.kubeconfig("scheduler")
-        flags = {
-            "kubeconfig": own,
-            "authentication-kubeconfig": own,
-            "authorization-kubeconfig": own,
-            "cert-dir": self.state.pki,
-            "leader-elect": "false",
-        }
+        flags = {"kubeconfig": self.kubeconfig("scheduler"), "leader-elect": "false", "secure-port": 0}
         return self._component("kube-scheduler", program_path("kubernetes", "kube-scheduler"), flags)
 
     def _component(self, name: str, program: Path, flags: dict[str, object]) -> Component:

@@ -40,6 +40,7 @@ def kubelet_config(state: State, plan: AddressPlan, node: NodeSpec) -> dict[str,
         "volumePluginDir": "/var/lib/kubelet/plugins",
         "syncFrequency": "10s",
         "nodeStatusUpdateFrequency": "4s",
+        "featureGates": {"ReloadKubeletServerCertificateFile": False},  # it would take an inotify instance
     }
 
 

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import subprocess
 import sys
 from contextlib import suppress
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ from testbed.spec import ClusterSpec, Proxy
 
 GO_NEEDED = (1, 26)
 PACKAGES = Path(__file__).with_name("packages.txt")
-INOTIFY_OF_CONTROL_PLANE, INOTIFY_OF_NODE = 12, 10
+INOTIFY_OF_CONTROL_PLANE, INOTIFY_OF_NODE = 4, 8
 SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
@@ -68,6 +69,14 @@ def why_not_proxies(spec: ClusterSpec) -> str | None:
     ):
         return "This kernel has no ip_vs (modprobe ip_vs loads it where it is a module); the virtual machine's has it."
     return None
+
+
+def why_not_links(kind: str | None) -> str | None:
+    """Why this machine's kernel cannot make devices of a kind, or None. To try it is the only sure way to know."""
+    command = ["unshare", "--net", "ip", "link", "add", "probe", "type", str(kind)]
+    if kind is None or subprocess.run(command, capture_output=True, check=False).returncode == 0:
+        return None
+    return f"This kernel has no {kind} (modprobe {kind} loads it where it is a module); the virtual machine's has it."
 
 
 def why_not_another(spec: ClusterSpec) -> str | None:

@@ -4,17 +4,31 @@ import fcntl
 import hashlib
 import os
 from collections import OrderedDict
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any, TextIO
 
-from testbed import build
+from testbed import build, machine
 from testbed.cluster import Cluster
 from testbed.spec import ClusterSpec
+from testbed.waiting import DeadlineError, wait_until
 
 MOST_ALIVE = 1
 """Tests are sorted by cluster, and each cluster takes a third of the inotify instances that Linux allows by default."""
+PATIENCE_SECONDS = 300
 KEEP = "PACKETPATH_KEEP"
 """Set this to find the clusters still up after the tests; the next session goes on with them."""
+
+
+def wait_for_room(spec: ClusterSpec) -> None:
+    """Other sessions may have clusters up: wait until this machine has room for one more."""
+    with suppress(DeadlineError):  # bringing it up will say what is missing
+        wait_until(
+            "there is room for another cluster",
+            lambda: machine.why_not_another(spec) is None,
+            timeout_seconds=PATIENCE_SECONDS,
+            every_seconds=1,
+        )
 
 
 @dataclass(slots=True, kw_only=True)
@@ -32,6 +46,7 @@ class Pool:
         while len(self._alive) >= MOST_ALIVE:
             self._take_down(next(iter(self._alive)))
         name, lock = _own_name(wanted)
+        wait_for_room(spec)
         try:
             self._alive[wanted] = (Cluster.up(replace(spec, name=name)), lock)
         except BaseException:

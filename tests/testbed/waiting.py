@@ -1,10 +1,13 @@
 """Waiting for a condition, with a deadline and a message that says what did not come true."""
 
+import os
 import time
 from collections.abc import Callable
 from typing import TypeVar
 
 T = TypeVar("T")
+PATIENCE = float(os.environ.get("PACKETPATH_PATIENCE", "1"))
+"""How much later all deadlines are: slow machines, such as an emulated one, set it."""
 
 
 class DeadlineError(Exception):
@@ -15,6 +18,7 @@ def wait_until(
     what: str, look: Callable[[], T], *, timeout_seconds: float = 60, every_seconds: float = 0.1
 ) -> T:
     """Look again and again until the answer is true in Python's sense, and return it."""
+    timeout_seconds *= PATIENCE
     deadline = time.monotonic() + timeout_seconds
     while True:
         if seen := look():
