@@ -95,7 +95,7 @@ def _doubted(instruction: Instruction, scene: Scene, error: DoubtError) -> Answe
         ways = []
         for number in doubt.numbers:
             branch = scene.copy(doubt.share(1))
-            branch.registers.write(error.slot, number.to_bytes(4, "little"))
+            branch.registers.write(error.slot, doubt.bytes_of(number))
             ways.append(Way(branch, None))
         return Fork(tuple(ways))
     reason = doubt.reason if isinstance(doubt, Undecided) else f"one of {len(doubt.numbers)} numbers"
