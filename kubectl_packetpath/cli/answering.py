@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from kubectl_packetpath.cli import options
-from kubectl_packetpath.cli.exits import FAMILY_EXITS, Exit, say, write
+from kubectl_packetpath.cli.exits import FAMILY_EXITS, Exit, fail, say, write
 from kubectl_packetpath.cli.options import Output
 from kubectl_packetpath.cluster.answer import Answer
 from kubectl_packetpath.cluster.model import Cluster
@@ -29,10 +29,13 @@ def tell_notes(wish: Wish, expansion: Expansion, cluster: Cluster, output: Outpu
 
 
 def show(found: Answer, output: Output) -> int:
-    """Print an answer."""
-    write(FORMATS[output.value](found, options.style()))
+    """Print an answer; where no node could be looked at there is none, and people are told just that."""
+    starts = {way.question.start.node for way in found.ways}
+    blind = bool(starts) and starts <= found.nodes_missing.keys()
+    if not blind or output not in {Output.TREE, Output.WIDE}:
+        write(FORMATS[output.value](found, options.style()))
     for name, why in sorted(found.nodes_missing.items()):
         say(f"{name} could not be looked at: {why}")
-    if not found.ways:
-        return Exit.UNKNOWN
-    return FAMILY_EXITS[found.family]
+    if blind:
+        fail("No node could be looked at.", "kubectl packetpath agent status", Exit.OUT_OF_REACH)
+    return FAMILY_EXITS[found.family] if found.ways else Exit.UNKNOWN
