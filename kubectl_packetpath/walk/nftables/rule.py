@@ -68,6 +68,9 @@ def run_rule(scene: Scene, program: Sequence[Instruction]) -> Iterator[Finished]
                     scene=point.scene, verdict=BROKE_OFF, broken_at=point.index, assumed=point.assumed
                 )
             elif isinstance(answer, Verdict):
+                if answer.code == CONTINUE:
+                    point = _Point(point.scene, point.index + 1, None, point.assumed)
+                    continue
                 yield Finished(scene=point.scene, verdict=answer, assumed=point.assumed)
             elif isinstance(answer, Ends):
                 yield from _handed_over(point, answer, waiting)

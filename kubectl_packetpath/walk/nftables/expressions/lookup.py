@@ -101,7 +101,7 @@ def _of_doubt(spec: Spec, scene: Scene, described: SetDescription, error: DoubtE
     """Chance or ignorance chooses the key."""
     doubt = error.doubt
     if isinstance(doubt, Undecided):
-        return _all_possible(spec, scene, doubt)
+        return _all_possible(spec, scene, described, doubt)
     if described.key_length > 4 or described.flags & SET_INTERVAL:
         raise error
     elements = _elements(spec, scene)
@@ -134,13 +134,17 @@ def _ways(spec: Spec, scene: Scene, doubt: Choice, elements: tuple[Element, ...]
         yield Way(branch, _apply(spec, branch, chosen[which]))
 
 
-def _all_possible(spec: Spec, scene: Scene, doubt: Undecided) -> Answer:
-    """A plain set only holds or not; of a map every element is possible, and none."""
-    if not spec.gives_verdict and spec.to is None:
-        return Undecided(doubt.reason)
+def _all_possible(spec: Spec, scene: Scene, described: SetDescription, doubt: Undecided) -> Answer:
+    """Every element that agrees with what is known of the key is possible, and none of them."""
     elements = _elements(spec, scene)
     if isinstance(elements, Undecided):
         return elements
+    known = _known_key(spec, scene, described)
+    elements = tuple(each for each in elements if _may_be(each, known, described))
+    if not elements:
+        return _apply(spec, scene, None)
+    if not spec.gives_verdict and spec.to is None:
+        return Undecided(doubt.reason)
     different: dict[Verdict | bytes | None, Element] = {each.verdict or each.value: each for each in elements}
     if len(different) > MOST_POSSIBLE:
         return Undecided(f"{doubt.reason}, and map {spec.name} has {len(different)} different values")
@@ -152,6 +156,36 @@ def _all_possible(spec: Spec, scene: Scene, doubt: Undecided) -> Answer:
     without = scene.copy(None)
     without.assume(f"{doubt.reason}; taken to find no element")
     return Fork((*ways, Way(without, BREAK)))
+
+
+def _known_key(spec: Spec, scene: Scene, described: SetDescription) -> dict[int, bytes]:
+    """The registers of the key that hold something known, by their place in it."""
+    known = {}
+    for offset in range(0, described.key_length, 4):
+        try:
+            known[offset] = scene.registers.read(spec.source + offset // 4, 4)
+        except DoubtError:
+            continue
+    return known
+
+
+def _may_be(element: Element, known: dict[int, bytes], described: SetDescription) -> bool:
+    """Whether the element agrees with the known part; where that is hard to say, it may."""
+    if element.key is None or (described.flags & SET_INTERVAL and not described.fields):
+        return True
+    if element.key_end is None:
+        return all(
+            element.key[at : at + 4] == value for at, value in known.items() if at + 4 <= len(element.key)
+        )
+    place = 0
+    for length in described.fields:
+        width = (length + 3) & ~3
+        if all(at in known for at in range(place, place + width, 4)):
+            value = b"".join(known[at] for at in range(place, place + width, 4))
+            if not element.key[place : place + width] <= value <= element.key_end[place : place + width]:
+                return False
+        place += width
+    return True
 
 
 def words(spec: Spec, sentence: Sentence) -> None:

@@ -15,6 +15,7 @@ from kubectl_packetpath.walk.nftables.registers import DoubtError, Undecided
 from kubectl_packetpath.walk.nftables.scene import BREAK, GO_ON, Answer, Scene
 from kubectl_packetpath.walk.nftables.sentence import Sentence, Term
 from kubectl_packetpath.walk.nftables.values import value_words
+from kubectl_packetpath.walk.routing import address_type
 
 DREG, KEY, SREG = 1, 2, 3
 MARK, PRIORITY, NFTRACE, PKTTYPE = 3, 2, 12, 19
@@ -151,10 +152,12 @@ def _cgroup(scene: Scene) -> Value:
 
 
 def _packet_type(scene: Scene) -> Value:
+    """The frame is addressed as its IP packet is."""
     destination = scene.packet.destination
     if destination.is_multicast:
         return b"\x02"
-    return b"\x01" if destination.version == 4 and int(destination) == 0xFFFFFFFF else b"\0"
+    is_broadcast = destination.version == 4 and address_type(scene.here.state, destination) == "BROADCAST"
+    return bytes([is_broadcast])
 
 
 def _protocol_family(scene: Scene) -> Value:
