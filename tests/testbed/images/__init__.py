@@ -11,18 +11,17 @@ AGNHOST = "localhost/agnhost:1"
 COREDNS = "localhost/coredns:1"
 
 
-def standard() -> tuple[Path, ...]:
+def standard(*, dns: bool) -> tuple[Path, ...]:
     """The archives of the images that every node has."""
+    wanted = [(PAUSE, "pause", "pause"), (AGNHOST, "kubernetes", "agnhost")]
+    if dns:
+        wanted.append((COREDNS, "coredns", "coredns"))
     return tuple(
         _archive(
             set_name,
             Image(name=name, entrypoint=(f"/{program}",), files={program: program_path(set_name, program)}),
         )
-        for name, set_name, program in (
-            (PAUSE, "pause", "pause"),
-            (AGNHOST, "kubernetes", "agnhost"),
-            (COREDNS, "coredns", "coredns"),
-        )
+        for name, set_name, program in wanted
     )
 
 

@@ -67,6 +67,10 @@ class PodNetwork(Protocol):
     def crosses_subnets(self) -> bool:
         """Whether it reaches pods beyond a router."""
 
+    @property
+    def link_kind(self) -> str | None:
+        """The kind of its devices, where not every kernel can make them."""
+
     def cni_config(self, place: NodePlace) -> dict[str, Any]:
         """The list of CNI plugins that the node's container runtime calls."""
 

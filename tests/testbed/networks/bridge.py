@@ -26,6 +26,7 @@ class Bridge:
     name: str = "bridge"
     program_sets: tuple[str, ...] = ()
     crosses_subnets: bool = True
+    link_kind: str | None = None
 
     def cni_config(self, place: NodePlace) -> dict[str, Any]:
         """Hairpin mode lets a pod reach itself through a Service."""

@@ -24,6 +24,7 @@ class Flannel:
     nftables: bool = False
     """Whether its firewall rules are nftables'."""
     link_kind: str | None = None
+    """The kind of its devices, where not every kernel can make them."""
     program_sets: tuple[str, ...] = ("flannel",)
 
     def cni_config(self, place: NodePlace) -> dict[str, Any]:
@@ -65,5 +66,7 @@ class Flannel:
         return config | {names[version]: str(plan.pods(version)) for version in plan.versions}
 
 
+FLANNEL_IPIP = Flannel(name="flannel-ipip", backend={"Type": "ipip"}, link_kind="ipip")
+FLANNEL_WIREGUARD = Flannel(name="flannel-wireguard", backend={"Type": "wireguard"}, link_kind="wireguard")
 FLANNEL_HOSTGW = Flannel(name="flannel-hostgw", backend={"Type": "host-gw"}, crosses_subnets=False)
 FLANNEL_VXLAN = Flannel(name="flannel-vxlan", backend={"Type": "vxlan"})

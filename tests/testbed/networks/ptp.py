@@ -26,6 +26,7 @@ class PointToPoint:
     name: str = "ptp"
     program_sets: tuple[str, ...] = ()
     crosses_subnets: bool = True
+    link_kind: str | None = None
 
     def cni_config(self, place: NodePlace) -> dict[str, Any]:
         """One veth pair per pod."""

@@ -78,13 +78,19 @@ class VirtualMachine:
         """QEMU's command line; it ends with the process that started it."""
         prepared = kernel.prepared()
         words = {"results": self.results, "guest": GUEST_SCRIPT, "modules": prepared.modules}
-        append = ["console=ttyS0", "quiet", "panic=-1", *(f"{name}={value}" for name, value in words.items())]
+        append = [
+            "console=ttyS0",
+            "quiet",
+            "panic=-1",
+            "mitigations=off",
+            *(f"{name}={value}" for name, value in words.items()),
+        ]
         output = f"stdio,signal=off,logfile={console}" if shown else f"file,path={console}"
         share = "local,security_model=none,multidevs=remap"
         return [
             *("setpriv", "--pdeathsig=KILL"),
             *("qemu-system-x86_64", "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot"),
-            *("-accel", "tcg,thread=multi", "-cpu", "max"),
+            *("-accel", "tcg,thread=multi", "-cpu", "Nehalem"),
             *("-smp", str(self.processors), "-m", str(self.memory_mib)),
             *("-kernel", str(prepared.image), "-initrd", str(prepared.initrd), "-append", " ".join(append)),
             *("-chardev", f"{output},id=console", "-serial", "chardev:console"),
