@@ -22,8 +22,8 @@ def holds(spec: str, here: Here, packet: Packet) -> Decision:
 
 
 def words(spec: str) -> str:
-    """`--nfacct-name NAME`."""
-    return f"--nfacct-name {spec}"
+    """`--nfacct-name  NAME`; iptables itself prints two spaces."""
+    return f"--nfacct-name  {spec}"
 
 
 MATCH = Match(
