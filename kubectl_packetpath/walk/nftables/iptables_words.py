@@ -20,8 +20,8 @@ from kubectl_packetpath.snapshot.nftables_messages import (
     Verdict,
 )
 from kubectl_packetpath.snapshot.state import NamespaceState
-from kubectl_packetpath.walk.nftables.program import Instruction
 from kubectl_packetpath.walk.nftables.expressions import bitwise, cmp, immediate, limit, meta, payload, range
+from kubectl_packetpath.walk.nftables.program import Instruction
 from kubectl_packetpath.walk.nftables.sentence import Sentence
 from kubectl_packetpath.walk.xtables.evaluate import match_words, target_words
 from kubectl_packetpath.walk.xtables.extension import Extension

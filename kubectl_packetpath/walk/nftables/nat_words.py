@@ -28,7 +28,7 @@ def _one_map(sentence: Sentence, address: int, port: int) -> bool:
 
 def _span(sentence: Sentence, slots: tuple[int, int], kind: str) -> str:
     first = sentence.constant(slots[0], kind) or sentence.term(slots[0]).text
-    if slots[0] == slots[1]:
+    if slots[0] == slots[1] or slots[1] not in sentence.terms:
         return first
     last = sentence.constant(slots[1], kind) or sentence.term(slots[1]).text
     return first if last == first else f"{first}-{last}"

@@ -6,6 +6,7 @@ Kernel: nft's own tables (its src/proto.c)
 from typing import NamedTuple
 
 from kubectl_packetpath.walk.nftables.sentence import Sentence, Term
+from kubectl_packetpath.walk.nftables.values import value_words
 
 LINK, NETWORK, TRANSPORT = 0, 1, 2
 IPV4, IPV6 = 2, 10
@@ -45,15 +46,21 @@ _TRANSPORTS = {
     "udplite": _PORTS,
     "dccp": _PORTS,
     "icmp": {
-        0: ("type", "icmp_type", 1), 1: ("code", "integer", 1), 2: ("checksum", "integer", 2),
+        0: ("type", "icmp_type", 1), 1: ("code", "icmp_code", 1), 2: ("checksum", "integer", 2),
         4: ("id", "integer", 2), 6: ("sequence", "integer", 2),
     },
     "ipv6-icmp": {
-        0: ("type", "icmp6_type", 1), 1: ("code", "integer", 1), 2: ("checksum", "integer", 2),
+        0: ("type", "icmp6_type", 1), 1: ("code", "icmp6_code", 1), 2: ("checksum", "integer", 2),
         4: ("id", "integer", 2), 6: ("sequence", "integer", 2),
     },
     "": _PORTS,
 }  # fmt: skip
+_PARTS = {
+    ("ip version", 0xFF03): ("ip dscp", "dscp", 2),
+    ("ip version", 0xFFFC): ("ip ecn", "ecn", 0),
+    ("ip6 dscp", 0xF03F): ("ip6 dscp", "dscp", 6),
+}
+"""What is written, by the first field and the bits that are kept; name, type and shift."""
 _BASES = ("ll", "nh", "th", "ih")
 _ADDRESSES = {"ipv4_addr", "ipv6_addr"}
 
@@ -61,10 +68,26 @@ _ADDRESSES = {"ipv4_addr", "ipv6_addr"}
 def load_words(base: int, offset: int, size: int, sentence: Sentence) -> Term:
     """What these bytes are called in this rule."""
     field = _field(base, offset, sentence)
+    if field is not None and field.size < size:
+        pieces = _pieces(base, offset, size, sentence)
+        if pieces:
+            return Term(text=pieces[0].text, size=size, pieces=pieces)
     if field is None or (field.size != size and not (field.kind in _ADDRESSES and size < field.size)):
         return Term(text=f"@{_BASES[base]},{offset * 8},{size * 8}", size=size)
     prefix = size * 8 if size < field.size else None
     return Term(text=field.text, kinds=(field.kind,), size=size, prefix=prefix)
+
+
+def _pieces(base: int, offset: int, size: int, sentence: Sentence) -> tuple[Term, ...]:
+    """Neighbouring fields that fill these bytes; none where they do not."""
+    found, end = [], offset + size
+    while offset < end:
+        field = _field(base, offset, sentence)
+        if field is None or offset + field.size > end:
+            return ()
+        found.append(Term(text=field.text, kinds=(field.kind,), size=field.size))
+        offset += field.size
+    return tuple(found)
 
 
 def _field(base: int, offset: int, sentence: Sentence) -> _Field | None:
@@ -81,6 +104,8 @@ def _field(base: int, offset: int, sentence: Sentence) -> _Field | None:
         return None
     if known and sentence.transport:
         sentence.needed("transport")
+        if sentence.transport in {"icmp", "ipv6-icmp"}:
+            sentence.needed("network")
     name = {"ipv6-icmp": "icmpv6", "": "th"}.get(sentence.transport, sentence.transport)
     return _Field(f"{name if known else 'th'} {row[0]}", row[1], row[2])
 
@@ -96,10 +121,26 @@ def _network(sentence: Sentence) -> dict[int, _Field]:
 def write_words(base: int, offset: int, term: Term, sentence: Sentence) -> None:
     """`ip dscp set cs1`."""
     field = _field(base, offset, sentence)
+    if term.fixed is not None and term.size == 2 and base == NETWORK:
+        smaller = _part(field, offset, term.fixed[0], sentence)
+        if smaller is not None:
+            name, kind, shift = smaller
+            value = (term.fixed[1] >> shift).to_bytes(1, "big")
+            sentence.say(f"{name} set {value_words(kind, value)}")
+            return
     name = field.text if field is not None else f"@{_BASES[base]},{offset * 8},{term.size * 8}"
-    text = term.text if term.value is None else ""
-    if term.value is not None:
-        from kubectl_packetpath.walk.nftables.values import value_words  # noqa: PLC0415 - rarely needed
-
-        text = value_words(field.kind if field is not None else "integer", term.value)
+    kind = field.kind if field is not None else "integer"
+    text = term.text if term.value is None else value_words(kind, term.value)
     sentence.say(f"{name} set {text}")
+
+
+def _part(field: _Field | None, offset: int, kept: int, sentence: Sentence) -> tuple[str, str, int] | None:
+    """Which part of two bytes is written, where the others are kept."""
+    if field is not None and (field.text, kept) in _PARTS:
+        return _PARTS[field.text, kept]
+    if kept == 0x00FF and field is not None and field.size == 1:
+        return field.text, field.kind, 8
+    second = _network(sentence).get(offset + 1)
+    return (
+        (second.text, second.kind, 0) if kept == 0xFF00 and second is not None and second.size == 1 else None
+    )

@@ -12,14 +12,22 @@ from kubectl_packetpath.walk.nftables.registers import slot_of
 from kubectl_packetpath.walk.nftables.values import (
     BITMASKS,
     HOST_ORDER,
+    SIZES,
     as_number,
     data_words,
     flags_words,
+    quoted,
     value_words,
 )
 
 OPERATORS = ("", "!= ", "< ", "<= ", "> ", ">= ")
-EQUAL, NOT_EQUAL = 0, 1
+EQUAL, NOT_EQUAL, AT_MOST, AT_LEAST = 0, 1, 3, 5
+SUBFIELDS = {
+    ("ip dscp", 0xFC): ("ip dscp", "dscp", 2), ("ip dscp", 0x03): ("ip ecn", "ecn", 0),
+    ("ip version", 0xF0): ("ip version", "integer", 4), ("ip version", 0x0F): ("ip hdrlength", "integer", 0),
+    ("ip6 dscp", 0x0FC0): ("ip6 dscp", "dscp", 6), ("tcp doff", 0xF0): ("tcp doff", "integer", 4),
+}  # fmt: skip
+"""Fields that are smaller than a byte: what is loaded and its mask, then name, type and shift."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +47,10 @@ class Term:
     """A constant."""
     turned: bool = False
     """Its bytes were turned round, to be compared by size."""
+    pieces: tuple["Term", ...] = ()
+    """Neighbouring fields that were loaded at once."""
+    fixed: tuple[int, int] | None = None
+    """A mask of the bits that stay, and the bits that are set instead of the others."""
 
     def words(self, value: bytes) -> str:
         """A value of this term's type."""
@@ -56,6 +68,8 @@ class Sentence:
     transport: str = ""
     """The transport protocol that the rule has settled."""
     network: str = ""
+    lower: tuple[int, Term, str] | None = None
+    """The last comparison, if it was `>=`: where it stands, of what, with what."""
     implied: dict[str, int] = field(default_factory=dict)
     """Words that only prepare others, and where they stand: they go once the others come."""
 
@@ -97,17 +111,49 @@ class Sentence:
         if term.mask is not None and term.kinds[0] in BITMASKS:
             self.say(_flags(term, operator, value))
             return
+        if term.pieces and operator == EQUAL:
+            self._each_piece(term, value)
+            return
+        text = self._operand(term, value)
+        sign = "== " if term.mask is not None and operator == EQUAL else OPERATORS[operator]
+        at, self.lower = self.lower, None
+        if operator == AT_MOST and at is not None and at[:2] == (len(self.words) - 1, term):
+            self.words[-1] = f"{term.text} {at[2]}-{text}"
+            return
+        self.say(f"{term.text} {sign}{text}")
+        self._settle(term, operator, value)
+        if operator == AT_LEAST:
+            self.lower = (len(self.words) - 1, term, text)
+
+    def _operand(self, term: Term, value: bytes) -> str:
+        """The constant of a comparison."""
         kind = term.kinds[0]
         if term.shift:
-            number = as_number(kind, value) >> term.shift
-            value = number.to_bytes(max(len(value), 1), "little" if kind == "mark" else "big")
+            value = (int.from_bytes(value, "big") >> term.shift).to_bytes(len(value), "big")
+        if term.mask is not None and not term.shift and kind == "mark":
+            return value_words("mark", value)
+        if kind == "ifindex" and (name := self.device(value[::-1] if term.turned else value)) is not None:
+            return name
+        prefix = term.prefix
+        if prefix is None and kind in SIZES and kind.endswith("_addr") and len(value) < SIZES[kind]:
+            prefix = len(value) * 8
         text = term.words(value)
-        if term.mask is not None:
-            text = value_words("mark" if term.size == 4 else kind, value)
-        if term.prefix is not None:
-            text = f"{text}/{term.prefix}"
-        self.say(f"{term.text} {OPERATORS[operator]}{text}")
-        self._settle(term, operator, value)
+        return text if prefix is None else f"{text}/{prefix}"
+
+    def device(self, value: bytes) -> str | None:
+        """A device's name by its number."""
+        links = self.state.links()
+        number = int.from_bytes(value, "little")
+        for link in () if isinstance(links, Absent) else links:
+            if link.index == number:
+                return quoted(link.name)
+        return None
+
+    def _each_piece(self, term: Term, value: bytes) -> None:
+        position = 0
+        for piece in term.pieces:
+            self.compare(piece, EQUAL, value[position : position + piece.size])
+            position += piece.size
 
     def _settle(self, term: Term, operator: int, value: bytes) -> None:
         if operator != EQUAL:
@@ -163,12 +209,15 @@ def masked(term: Term, mask: int, xor: int, size: int) -> Term:
     ):
         if wanted:
             text = f"{text} {sign} {_operand(kind, operand, size)}"
-    return replace(term, text=text, mask=mask if kind not in BITMASKS else None, size=size)
+    fixed = (mask & ~either, either)
+    return replace(term, text=text, mask=mask if kind not in BITMASKS else None, size=size, fixed=fixed)
 
 
 def _narrowed(term: Term, mask: int, size: int) -> Term | None:
     """A mask that only says which part of the value counts."""
     kind, every = term.kinds[0], (1 << (size * 8)) - 1
+    if (smaller := SUBFIELDS.get((term.text, mask))) is not None:
+        return replace(term, text=smaller[0], kinds=(smaller[1],), shift=smaller[2])
     if kind in BITMASKS:
         return replace(term, mask=mask)
     missing = every & ~mask
@@ -180,7 +229,7 @@ def _narrowed(term: Term, mask: int, size: int) -> Term | None:
 def _operand(kind: str, number: int, size: int) -> str:
     if kind in {"ipv4_addr", "ipv6_addr", "ether_addr"}:
         return value_words(kind, number.to_bytes(size, "big"))
-    return f"0x{number:0{size * 2}x}"
+    return str(number) if kind == "integer" else f"0x{number:0{size * 2}x}"
 
 
 def is_iptables(state: NamespaceState, chain: NftChain) -> bool:

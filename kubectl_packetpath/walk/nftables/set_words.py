@@ -17,6 +17,7 @@ from kubectl_packetpath.snapshot.state import NamespaceState
 from kubectl_packetpath.walk.nftables.sentence import Term
 from kubectl_packetpath.walk.nftables.values import (
     HOST_ORDER,
+    SIZES,
     data_words,
     parts,
     quoted,
@@ -79,7 +80,15 @@ def _element(span: tuple[Element, bytes | None], kinds: tuple[str, ...], gives: 
         text += f" comment {quoted(element.comment)}"
     if element.verdict is not None:
         return f"{text} : {verdict_words(element.verdict)}"
-    return text if element.value is None else f"{text} : {data_words(gives, element.value)}"
+    return text if element.value is None else f"{text} : {_given(gives, element.value)}"
+
+
+def _given(kinds: tuple[str, ...], value: bytes) -> str:
+    """A map may give a range: first and last one behind the other."""
+    size = SIZES.get(kinds[0], 0) if len(kinds) == 1 else 0
+    if size and len(value) == 2 * ((size + 3) & ~3):
+        return _span(kinds, value[:size], value[len(value) // 2 :][:size])
+    return data_words(kinds, value)
 
 
 def _span(kinds: tuple[str, ...], first: bytes, last: bytes | None) -> str:
@@ -99,5 +108,5 @@ def _network(first: bytes, last: bytes) -> str:
 
     one: Address = ip_address(first)
     other: Address = ip_address(last)
-    networks = list(summarize_address_range(one, other))  # type: ignore[type-var]
+    networks = list(summarize_address_range(one, other))
     return str(networks[0]) if len(networks) == 1 else f"{one}-{other}"

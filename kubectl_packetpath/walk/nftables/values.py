@@ -45,6 +45,14 @@ ICMP6_TYPES = {
     132: "mld-listener-done", 133: "nd-router-solicit", 134: "nd-router-advert", 135: "nd-neighbor-solicit",
     136: "nd-neighbor-advert", 137: "nd-redirect", 138: "router-renumbering", 143: "mld2-listener-report",
 }  # fmt: skip
+ICMP_CODES = {
+    0: "net-unreachable", 1: "host-unreachable", 2: "prot-unreachable", 3: "port-unreachable",
+    4: "frag-needed", 9: "net-prohibited", 10: "host-prohibited", 13: "admin-prohibited",
+}  # fmt: skip
+ICMP6_CODES = {
+    0: "no-route", 1: "admin-prohibited", 3: "addr-unreachable", 4: "port-unreachable", 5: "policy-fail",
+    6: "reject-route",
+}  # fmt: skip
 DSCP = {
     0: "cs0", 8: "cs1", 16: "cs2", 24: "cs3", 32: "cs4", 40: "cs5", 48: "cs6", 56: "cs7", 1: "lephb",
     10: "af11", 12: "af12", 14: "af13", 18: "af21", 20: "af22", 22: "af23", 26: "af31", 28: "af32",
@@ -58,7 +66,21 @@ BITMASKS: Mapping[str, Mapping[int, str]] = {
 """Types of which a value is a set of flags, in nft's order of naming them."""
 
 HOST_ORDER = frozenset(
-    {"mark", "ifindex", "ct_state", "ct_status", "ct_label", "fib_addrtype", "uid", "gid", "host", "realm"}
+    {
+        "mark",
+        "ifindex",
+        "ct_state",
+        "ct_status",
+        "ct_label",
+        "fib_addrtype",
+        "uid",
+        "gid",
+        "host",
+        "realm",
+        "boolean",
+        "iface_type",
+        "time",
+    }
 )
 """Types whose bytes stand in the machine's order."""
 
@@ -128,13 +150,23 @@ def parts(kinds: tuple[str, ...], value: bytes) -> list[bytes]:
 
 
 def verdict_words(verdict: Verdict) -> str:
-    """`accept`, `goto X`, …"""
+    """`accept`, `goto X` and the like."""
     simple = {DROP: "drop", ACCEPT: "accept", CONTINUE: "continue", RETURN: "return"}
     if verdict.code in simple:
         return simple[verdict.code]
     if verdict.code in {JUMP, GOTO}:
         return f"{'jump' if verdict.code == JUMP else 'goto'} {verdict.chain}"
     return "queue" if verdict.code & 0xFF == QUEUE else f"verdict {verdict.code}"
+
+
+def time_words(milliseconds: int) -> str:
+    """`1h30m`."""
+    seconds, rest = divmod(milliseconds, 1000)
+    text = ""
+    for unit, name in ((86400, "d"), (3600, "h"), (60, "m"), (1, "s")):
+        count, seconds = divmod(seconds, unit)
+        text += f"{count}{name}" if count else ""
+    return text + (f"{rest}ms" if rest else "")
 
 
 def quoted(text: str) -> str:
@@ -158,6 +190,7 @@ _WRITERS: Mapping[str, Callable[[bytes], str]] = {
     "ifname": _name,
     "string": _name,
     "mark": _hexadecimal,
+    "time": lambda value: time_words(int.from_bytes(value, "little")),
 }
 _NAMES: Mapping[str, Mapping[int, str]] = {
     "inet_proto": PROTOCOLS,
@@ -169,5 +202,17 @@ _NAMES: Mapping[str, Mapping[int, str]] = {
     "icmp6_type": ICMP6_TYPES,
     "ct_dir": {0: "original", 1: "reply"},
     "dscp": DSCP,
+    "ecn": {0: "not-ect", 1: "ect1", 2: "ect0", 3: "ce"},
     "boolean": {0: "missing", 1: "exists"},
+    "icmp_code": ICMP_CODES,
+    "icmp6_code": ICMP6_CODES,
+    "iface_type": {
+        1: "ether",
+        512: "ppp",
+        768: "ipip",
+        769: "ip6tnl",
+        772: "loopback",
+        776: "sit",
+        778: "ipgre",
+    },
 }

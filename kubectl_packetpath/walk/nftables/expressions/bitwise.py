@@ -71,9 +71,10 @@ def run(spec: Spec, scene: Scene) -> Answer:
 
 def _partly(spec: Spec, doubt: Undecided) -> bytes | Undecided:
     """The result where only some bits are known."""
-    if spec.operation == MASK_XOR and len(doubt.known) == spec.size:
-        if all(mask & ~known & 0xFF == 0 for mask, known in zip(spec.mask, doubt.known, strict=True)):
-            return _computed(spec, doubt.value, b"")
+    if spec.operation != MASK_XOR or len(doubt.known) != spec.size:
+        return Undecided(doubt.reason)
+    if all(mask & ~known & 0xFF == 0 for mask, known in zip(spec.mask, doubt.known, strict=True)):
+        return _computed(spec, doubt.value, b"")
     return Undecided(doubt.reason)
 
 

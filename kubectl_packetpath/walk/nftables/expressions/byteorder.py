@@ -51,7 +51,7 @@ def run(spec: Spec, scene: Scene) -> Answer:
 
 def words(spec: Spec, sentence: Sentence) -> None:
     """Nft hides it; what follows compares big-endian."""
-    sentence.load(spec.to, sentence.term(spec.source, spec.size))
+    sentence.load(spec.to, sentence.swapped(spec.source, spec.size))
 
 
 KIND = Kind(name="byteorder", unpack=unpack, run=run, words=words, pure=True)

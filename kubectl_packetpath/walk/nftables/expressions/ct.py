@@ -146,7 +146,7 @@ def _set(spec: Spec, source: int, scene: Scene) -> Answer:
     if spec.key == EVENTS:
         return GO_ON
     connection = scene.connection
-    if spec.key == MARK or spec.key == LABELS:
+    if spec.key in {MARK, LABELS}:
         if connection is None:
             return GO_ON
         return _set_on(spec, source, scene, connection)

@@ -41,7 +41,8 @@ def words(spec: Spec, sentence: Sentence) -> None:
     if spec.address is not None:
         text += f" to {sentence.constant(spec.address, kind) or sentence.term(spec.address).text}"
     if spec.device is not None:
-        link = sentence.constant(spec.device, "ifindex") or sentence.term(spec.device).text
+        held = sentence.term(spec.device)
+        link = (held.value is not None and sentence.device(held.value)) or held.text
         text += f"{' device' if spec.address is not None else ' to'} {link}"
     sentence.say(text)
 

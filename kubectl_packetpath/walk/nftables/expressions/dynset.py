@@ -15,6 +15,7 @@ from kubectl_packetpath.walk.nftables.kind import Fields, Kind
 from kubectl_packetpath.walk.nftables.registers import Undecided
 from kubectl_packetpath.walk.nftables.scene import BREAK, GO_ON, Answer, Scene
 from kubectl_packetpath.walk.nftables.sentence import Sentence
+from kubectl_packetpath.walk.nftables.values import time_words
 
 SET, OPERATION, SREG_KEY, SREG_DATA, TIMEOUT, EXPRESSION, FLAGS, EXPRESSIONS = 1, 3, 4, 5, 6, 7, 9, 10
 ADD, UPDATE, DELETE = 0, 1, 2
@@ -86,18 +87,10 @@ def _say(expression: Expression, sentence: Sentence) -> None:
     kind = find_kind(expression.name)
     if kind is None:
         sentence.say(f"[{expression.name}]")
+    elif expression.name in COUNTING:
+        sentence.say(expression.name)
     else:
         kind.words(kind.unpack(expression.data), sentence)
-
-
-def time_words(milliseconds: int) -> str:
-    """`1h30m`."""
-    seconds, rest = divmod(milliseconds, 1000)
-    text = ""
-    for unit, name in ((86400, "d"), (3600, "h"), (60, "m"), (1, "s")):
-        count, seconds = divmod(seconds, unit)
-        text += f"{count}{name}" if count else ""
-    return text + (f"{rest}ms" if rest else "")
 
 
 KIND = Kind(name="dynset", unpack=unpack, run=run, words=words)

@@ -68,7 +68,7 @@ def _device(spec: Spec, scene: Scene) -> Link | None:
     return scene.here.out_device if spec.flags & OIF_FLAG else None
 
 
-def _way_out(spec: Spec, scene: Scene) -> Link | None | Undecided:
+def _way_out(spec: Spec, scene: Scene) -> Link | Undecided | None:
     """The device by which the address is reached; a local or missing route gives none."""
     here, packet = scene.here, scene.packet
     device = here.in_device

@@ -12,6 +12,7 @@ from kubectl_packetpath.walk.nftables.sentence import Sentence
 
 RATE, UNIT, BURST, TYPE, FLAGS = 1, 2, 3, 4, 5
 BYTES, INVERT = 1, 0x1
+DEFAULT_BURST = 5
 UNITS = {1: "second", 60: "minute", 3600: "hour", 86400: "day", 604800: "week"}
 STEPS = ((1 << 20, "mbytes"), (1 << 10, "kbytes"), (1, "bytes"))
 
@@ -53,7 +54,8 @@ def words(spec: Spec, sentence: Sentence) -> None:
         burst = f" burst {amount(spec.burst)}" if spec.burst else ""
         sentence.say(f"limit rate {over}{amount(spec.rate)}/{unit}{burst}")
     else:
-        sentence.say(f"limit rate {over}{spec.rate}/{unit} burst {spec.burst} packets")
+        burst = f" burst {spec.burst} packets" if spec.burst != DEFAULT_BURST else ""
+        sentence.say(f"limit rate {over}{spec.rate}/{unit}{burst}")
 
 
 def amount(number: int) -> str:

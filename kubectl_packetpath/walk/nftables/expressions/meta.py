@@ -166,7 +166,7 @@ def _protocol_family(scene: Scene) -> Value:
     return b"\x02" if scene.family == 4 else b"\x0a"
 
 
-def _slave(scene: Scene) -> Link | None | Undecided:
+def _slave(scene: Scene) -> Link | Undecided | None:
     """The member of a VRF by which the packet came in."""
     links = scene.here.state.links()
     device = scene.here.in_device
@@ -200,7 +200,7 @@ KEYS: Mapping[int, Key] = {
     9: Key("meta oiftype", "iface_type", 2, lambda scene: _type_of(device_out(scene))),
     10: Key("meta skuid", "uid", 4, lambda scene: _owner(scene.packet.uid, scene)),
     11: Key("meta skgid", "gid", 4, lambda scene: _owner(scene.packet.gid, scene)),
-    NFTRACE: Key("meta nftrace", "integer", 1, lambda scene: b"\0"),
+    NFTRACE: Key("meta nftrace", "integer", 1, lambda _: b"\0"),
     13: Key("rtclassid", "realm", 4, _unknown("the route's realm")),
     14: Key("meta secmark", "host", 4, _unknown("the security mark")),
     15: Key("meta nfproto", "nf_proto", 1, _protocol_family),

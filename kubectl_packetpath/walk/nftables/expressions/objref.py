@@ -1,4 +1,4 @@
-"""Applies a named object: a counter, a quota, a limit, a ct helper, …
+"""Applies a named object: a counter, a quota, a limit, a ct helper and the like.
 
 Kernel: net/netfilter/nft_objref.c
 """

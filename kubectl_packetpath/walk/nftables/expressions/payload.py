@@ -98,40 +98,38 @@ def _changed(packet: Packet, spec: Spec, value: bytes) -> Packet | None:
             (0, 2): replace(packet, sport=number, sport_chosen=False),
             (2, 2): replace(packet, dport=number),
         }.get((spec.offset, spec.size))
-    if spec.base != NETWORK:
-        return None
-    if packet.family == 6:
-        return _changed6(packet, spec, value)
-    rewrites = {(12, 4): "source", (16, 4): "destination"}
-    if (name := rewrites.get((spec.offset, spec.size))) is not None:
-        return (
-            replace(packet, source=IPv4Address(value))
-            if name == "source"
-            else replace(packet, destination=IPv4Address(value))
+    return _changed_network(packet, spec, value) if spec.base == NETWORK else None
+
+
+def _changed_network(packet: Packet, spec: Spec, value: bytes) -> Packet | None:
+    """Addresses, TTL and TOS may change, and the checksum with them; more than that is not told."""
+    before, after = headers.network(packet), headers.network(packet)
+    after.put(spec.offset, value)
+    header = bytes(after.value)
+    if packet.family == 4:
+        mutable = {1, 8, 10, 11, *range(12, 20)}
+        changed = replace(
+            packet,
+            tos=header[1],
+            ttl=header[8],
+            source=IPv4Address(header[12:16]),
+            destination=IPv4Address(header[16:20]),
         )
-    header = headers.network(packet)
-    header.put(spec.offset, value)
-    if spec.offset < 2 and spec.offset + spec.size <= 2:
-        return replace(packet, tos=header.value[1])
-    if spec.offset >= 8 and spec.offset + spec.size <= 9:
-        return replace(packet, ttl=header.value[8])
-    return None
-
-
-def _changed6(packet: Packet, spec: Spec, value: bytes) -> Packet | None:
-    if (spec.offset, spec.size) == (8, 16):
-        return replace(packet, source=IPv6Address(value))
-    if (spec.offset, spec.size) == (24, 16):
-        return replace(packet, destination=IPv6Address(value))
-    if (spec.offset, spec.size) == (7, 1):
-        return replace(packet, ttl=value[0])
-    if spec.offset == 0 and spec.size == 2:
-        return replace(packet, tos=(value[0] & 0x0F) << 4 | value[1] >> 4)
-    return None
+    else:
+        mutable = {0, 1, 7, *range(8, 40)}
+        changed = replace(
+            packet,
+            tos=(header[0] & 0x0F) << 4 | header[1] >> 4,
+            ttl=header[7],
+            source=IPv6Address(header[8:24]),
+            destination=IPv6Address(header[24:40]),
+        )
+    differs = {at for at, pair in enumerate(zip(before.value, header, strict=True)) if pair[0] != pair[1]}
+    return changed if differs <= mutable else None
 
 
 def words(spec: Spec, sentence: Sentence) -> None:
-    """`ip daddr`, `tcp dport`, …"""
+    """`ip daddr`, `tcp dport` and the like."""
     if spec.to is None:
         write_words(spec.base, spec.offset, sentence.term(spec.source or 0, spec.size), sentence)
     else:

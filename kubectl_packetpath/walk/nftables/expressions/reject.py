@@ -61,9 +61,10 @@ def _answer(spec: Spec, scene: Scene) -> str:
 
 
 def words(spec: Spec, sentence: Sentence) -> None:
-    """`reject`, `reject with tcp reset`, …"""
+    """`reject`, `reject with tcp reset` and the like."""
     if spec.type == RESET:
-        sentence.needed("transport")
+        if sentence.chain.family != 1:
+            sentence.needed("transport")
         sentence.say("reject with tcp reset")
         return
     if spec.type == EITHER:

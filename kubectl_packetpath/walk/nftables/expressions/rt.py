@@ -12,7 +12,7 @@ from kubectl_packetpath.walk.nftables.sentence import Sentence, Term
 
 DREG, KEY = 1, 2
 KEYS = (
-    ("rt classid", "realm", 4), ("rt nexthop", "ipv4_addr", 4), ("rt nexthop", "ipv6_addr", 16),
+    ("rt classid", "realm", 4), ("rt ip nexthop", "ipv4_addr", 4), ("rt ip6 nexthop", "ipv6_addr", 16),
     ("rt mtu", "host", 2), ("rt ipsec", "boolean", 1),
 )  # fmt: skip
 
