@@ -22,6 +22,10 @@ from testbed.waiting import DeadlineError, wait_until
 from testbed.wiring import OUTSIDE, ROUTER, Wiring, free_kubectl_link
 
 
+MACHINE = "_machine"
+"""The name under which the whole machine is locked; no cluster can have it."""
+
+
 class NoClusterError(Exception):
     """There is no cluster with this name, or it is not what was asked for."""
 
@@ -122,12 +126,8 @@ class Cluster:
                 except (DeadlineError, ComponentDiedError, OSError, KubeError) as error:
                     build.say(f"{spec.name} cannot be mended ({error}); it is made anew.")
             sweep.remove(State(name=spec.name))
-            machine.check(machine.why_not_another(spec))
-            sweep.remember_namespace_folder()
-            record = Record(spec=spec, kubectl_link=free_kubectl_link())
-            record.save(State(name=spec.name))
-            lay_out(record)
-            return _brought_up(record)
+            with alone(MACHINE):
+                return _made(spec)
 
     @classmethod
     def down(cls, name: str) -> None:
@@ -181,6 +181,16 @@ def _opened(record: Record) -> Cluster:
     return Cluster(
         record=record, kube=Kube.connect(str(record.kubectl_link[2]), State(name=record.spec.name).pki)
     )
+
+
+def _made(spec: ClusterSpec) -> Cluster:
+    """A new cluster. One at a time: what one is about to take must count when the next one looks for room."""
+    machine.check(machine.why_not_another(spec))
+    sweep.remember_namespace_folder()
+    record = Record(spec=spec, kubectl_link=free_kubectl_link())
+    record.save(State(name=spec.name))
+    lay_out(record)
+    return _brought_up(record)
 
 
 def _brought_up(record: Record) -> Cluster:
