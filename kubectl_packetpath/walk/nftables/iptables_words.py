@@ -20,9 +20,9 @@ from kubectl_packetpath.snapshot.nftables_messages import (
     Verdict,
 )
 from kubectl_packetpath.snapshot.state import NamespaceState
-from kubectl_packetpath.walk.nftables.expressions import bitwise, cmp, immediate, limit, meta, payload, range
+from kubectl_packetpath.walk.nftables.expressions import bitwise, cmp, immediate, limit, log, meta, payload
+from kubectl_packetpath.walk.nftables.expressions import range as between
 from kubectl_packetpath.walk.nftables.program import Instruction
-from kubectl_packetpath.walk.nftables.sentence import Sentence
 from kubectl_packetpath.walk.xtables.evaluate import match_words, target_words
 from kubectl_packetpath.walk.xtables.extension import Extension
 from kubectl_packetpath.walk.xtables.fields import device_pattern, marks, negation, network, quoted
@@ -50,6 +50,11 @@ class _Line:
     ports: list[str] = field(default_factory=list)
     target: str = ""
 
+    def load(self, slot: int, what: tuple[str, int, int]) -> None:
+        """A register is filled."""
+        self.loads[slot] = what
+        self.masks.pop(slot, None)
+
 
 def iptables_words(
     state: NamespaceState, chain: NftChain, program: tuple[Instruction, ...], comment: str
@@ -57,7 +62,7 @@ def iptables_words(
     """The whole line, without counters."""
     line = _Line(family=4 if chain.family == 2 else 6)
     for each in program:
-        _say(state, chain, line, each)
+        _say(state, line, each)
     _flush_ports(line)
     if comment and not any(text.startswith("-m comment") for text in line.body):
         line.body.append(f"-m comment --comment {quoted(comment)}")
@@ -65,43 +70,42 @@ def iptables_words(
     return " ".join(part for part in (f"-A {chain.name}", *head, *line.body, line.target) if part)
 
 
-def _say(state: NamespaceState, chain: NftChain, line: _Line, each: Instruction) -> None:
-    spec = each.spec
-    if each.name in {"match", "target"} and isinstance(spec, Extension):
-        if each.name == "target":
-            line.target = " ".join(part for part in target_words(state, line.family, spec) if part)
-        else:
+def _say(state: NamespaceState, line: _Line, each: Instruction) -> None:
+    match each.spec:
+        case Extension() if each.name == "match":
             _flush_ports(line)
-            line.body += match_words(state, line.family, spec)
-    elif isinstance(spec, payload.Spec) and spec.to is not None:
-        line.loads[spec.to] = (f"payload {spec.base}", spec.offset, spec.size)
-        line.masks.pop(spec.to, None)
-    elif isinstance(spec, meta.Spec) and spec.to is not None:
-        line.loads[spec.to] = ("meta", spec.key, 4)
-        line.masks.pop(spec.to, None)
-    elif isinstance(spec, bitwise.Spec):
-        line.loads[spec.to] = line.loads.get(spec.source, ("?", 0, 4))
-        line.masks[spec.to] = spec.mask
-    elif isinstance(spec, cmp.Spec):
-        _compare(line, spec)
-    elif isinstance(spec, range.Spec):
-        place = line.loads.get(spec.slot, ("?", 0, 0))
-        _port(line, place[1], f"{_number(spec.first)}:{_number(spec.last)}", invert=spec.invert)
-    elif isinstance(spec, immediate.Spec) and isinstance(spec.data, Verdict):
-        line.target = _verdict(spec.data)
-    elif isinstance(spec, limit.Spec):
-        line.body.append(_limit(spec))
-    elif each.name != "counter":
-        line.body.append(_foreign(state, chain, each))
+            line.body += match_words(state, line.family, each.spec)
+        case Extension():
+            line.target = " ".join(part for part in target_words(state, line.family, each.spec) if part)
+        case payload.Spec(to=int(to)) as loaded:
+            line.load(to, (f"payload {loaded.base}", loaded.offset, loaded.size))
+        case meta.Spec(to=int(to)) as loaded:
+            line.load(to, ("meta", loaded.key, 4))
+        case bitwise.Spec() as masking:
+            line.loads[masking.to] = line.loads.get(masking.source, ("?", 0, 4))
+            line.masks[masking.to] = masking.mask
+        case cmp.Spec() as comparison:
+            _compare(line, comparison)
+        case between.Spec() as span:
+            place = line.loads.get(span.slot, ("?", 0, 0))
+            _port(line, place[1], f"{_number(span.first)}:{_number(span.last)}", invert=span.invert)
+        case _:
+            _act(line, each)
 
 
-def _foreign(state: NamespaceState, chain: NftChain, each: Instruction) -> str:
-    """What iptables does not know, in nft's words."""
-    if each.kind is None:
-        return f"[{each.name}]"
-    sentence = Sentence(state=state, chain=chain)
-    each.kind.words(each.spec, sentence)
-    return sentence.text()
+def _act(line: _Line, each: Instruction) -> None:
+    """What the rule does, besides the targets that iptables has for itself."""
+    match each.spec:
+        case immediate.Spec(data=Verdict() as verdict):
+            line.target = _verdict(verdict)
+        case limit.Spec() as rate:
+            line.body.append(_limit(rate))
+        case log.Spec() as logged:
+            line.target = f"-j NFLOG{log.nflog_words(logged)}"
+        case meta.Spec(key=meta.NFTRACE):
+            line.target = "-j TRACE"
+        case _ if each.name not in {"counter", "immediate"}:
+            raise ValueError(f"iptables makes no {each.name}")
 
 
 def _compare(line: _Line, spec: cmp.Spec) -> None:
@@ -126,7 +130,7 @@ def _compare(line: _Line, spec: cmp.Spec) -> None:
             f"{negation(invert)}--tcp-flags {_flags((mask or b'?')[0])} {_flags(spec.value[0])}"
         )
     else:
-        line.body.append(f"[{kind} {place} {'!= ' if invert else ''}0x{spec.value.hex()}]")
+        raise ValueError(f"iptables compares no {kind} {place}")
 
 
 def _bounded(operation: int, number: int) -> str:

@@ -3,9 +3,11 @@
 Whatever cannot be put into words still has a readable line, so words never stop a walk.
 """
 
+from contextlib import suppress
+
 from kubectl_packetpath.snapshot.nftables import NftChain
 from kubectl_packetpath.snapshot.nftables_messages import DROP, read_rule
-from kubectl_packetpath.snapshot.state import NamespaceState, NotRecorded
+from kubectl_packetpath.snapshot.state import NamespaceState
 from kubectl_packetpath.walk.here import Hook
 from kubectl_packetpath.walk.nftables.iptables_words import iptables_words
 from kubectl_packetpath.walk.nftables.kind import BAD_BYTES
@@ -19,15 +21,15 @@ NAT_PRIORITIES = {(0, -100): "dstnat", (4, 100): "srcnat"}
 
 def rule_words(state: NamespaceState, chain: NftChain, raw: bytes) -> tuple[str, str]:
     """The section of the fact, and the rule as the user's own tool prints it."""
-    iptables = is_iptables(state, chain)
     program = program_of(raw)
     comment = read_rule(raw).comment
+    if is_iptables(state, chain):
+        with suppress(*BAD_BYTES):
+            return "iptables-nft", iptables_words(state, chain, program, comment)
     try:
-        writer = iptables_words if iptables else native_words
-        text = writer(state, chain, program, comment)
-    except (*BAD_BYTES, NotRecorded, AttributeError, TypeError):
-        text = " ".join(f"[{each.name}]" for each in program)
-    return "iptables-nft" if iptables else "nftables", text
+        return "nftables", native_words(state, chain, program, comment)
+    except BAD_BYTES:
+        return "nftables", " ".join(f"[{each.name}]" for each in program)
 
 
 def native_words(

@@ -4,11 +4,10 @@ import os
 from dataclasses import replace
 from typing import Any
 
-from packetpath_agent.collectors.nftables import NftReader
-from packetpath_agent.netns import inside
-
 from kubectl_packetpath.snapshot import NetworkNamespace
 from kubectl_packetpath.snapshot.nftables import Nftables
+from packetpath_agent.collectors.nftables import NftReader
+from packetpath_agent.netns import inside
 from testbed.netns import Namespace
 
 

@@ -54,6 +54,10 @@ ip ttl < 5
 ip dscp cs1
 ip dscp != ef
 ip dscp set cs1
+ip ecn ce
+ip ttl set 5
+ip saddr 10.0.0.1 ip daddr 10.0.0.2
+tcp sport 1 tcp dport 2
 ip length 100-200
 ip frag-off & 0x1fff != 0
 ip version 4
@@ -74,7 +78,6 @@ tcp flags & (fin | syn) == 0
 tcp flags != syn
 tcp option maxseg size 1-500
 tcp option maxseg size set 1400
-tcp option maxseg size set rt mtu
 tcp option sack-perm exists
 udp dport 53
 udp length > 100
@@ -117,7 +120,6 @@ meta mark set symhash mod 4
 meta length > 1000
 meta length 10-20
 meta protocol ip
-meta nfproto ipv4
 meta pkttype broadcast
 meta skuid 1000
 meta skuid != 1000
@@ -126,7 +128,6 @@ meta skgid 5
 meta cpu 1
 meta iiftype ether
 meta iifkind "veth"
-meta priority set 1:2
 meta nftrace set 1
 meta cgroup 5
 ct state new
@@ -146,7 +147,6 @@ ct mark set meta mark
 ct mark & 0xff == 0x5
 ct mark set ct mark | 0x10
 ct zone 1
-ct original proto-dst 80
 ct original ip saddr 10.0.0.1
 ct original ip daddr 10.0.0.0/24
 ct reply ip daddr 10.0.0.2
@@ -169,7 +169,6 @@ numgen random mod 3 0
 numgen random mod 2 vmap { 0 : jump other, 1 : accept }
 numgen inc mod 100 < 50
 rt nexthop 10.0.0.1
-rt mtu 1500
 socket transparent 1
 socket mark 0x1
 limit rate 5/second
@@ -189,10 +188,6 @@ log group 5 snaplen 100 queue-threshold 3 prefix "y"
 log flags all
 log flags tcp sequence,options
 log flags skuid
-queue
-queue num 5
-queue num 5 bypass
-queue num 1-3 bypass,fanout
 reject
 reject with tcp reset
 tcp dport 80 reject with tcp reset
@@ -223,6 +218,8 @@ ip6 saddr { fd00::/64, fe80::1-fe80::9 }
 ip6 nexthdr tcp
 ip6 hoplimit 1
 ip6 dscp cs1
+ip6 dscp set cs1
+ip6 hoplimit set 5
 ip6 length 100
 icmpv6 type echo-request
 icmpv6 type { nd-neighbor-solicit, nd-router-advert }
