@@ -3,10 +3,10 @@
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import replace
+from typing import TypeVar
 
 from kubectl_packetpath.snapshot import NOT_ASKED
 from kubectl_packetpath.snapshot.absent import Absent, Section, Why
-from kubectl_packetpath.snapshot.netlink import NetlinkError
 from kubectl_packetpath.snapshot.nftables import (
     Nftables,
     NftChain,
@@ -18,10 +18,12 @@ from kubectl_packetpath.snapshot.nftables import (
 )
 from kubectl_packetpath.snapshot.set_lookup import SetIndex
 from packetpath_agent.collectors.nftables import NftReader
-from packetpath_agent.wire import MOST_TRIES, InterruptedDumpError
+from packetpath_agent.reasons import attempted
+from packetpath_agent.wire import MOST_TRIES
 
+T = TypeVar("T")
 Key = tuple[int, str, str]
-NETFILTER_FAMILIES = (1, 2, 3, 5, 7, 10)
+CHANGING = Absent(why=Why.UNREADABLE, detail="the ruleset kept changing while it was read")
 
 
 class LiveNftables:
@@ -64,60 +66,62 @@ class LiveNftables:
             self._generation = self._reader.generation()
         return self._reader
 
-    def _loaded(self) -> NftReader | Absent:
+    def _ask(self, read: Callable[[NftReader], T]) -> T | Absent:
+        """What the kernel answers, or why it does not; that it has no nftables is remembered."""
         if self._absent is not None:
             return self._absent
-        try:
-            return self._wire()
-        except OSError as error:
-            why = Why.NOT_PERMITTED if isinstance(error, PermissionError) else Why.NOT_LOADED
-            self._absent = Absent(why=why, detail=str(error))
-            return self._absent
+        wire = attempted(self._wire)
+        if isinstance(wire, Absent):
+            self._absent = wire
+            return wire
+        return attempted(lambda: read(wire))
 
     def tables(self) -> Section[NftTable]:
         """All tables."""
-        wire = self._loaded()
-        if isinstance(wire, Absent):
-            return wire
         if self._tables is None:
-            self._tables = wire.tables()
+            tables = self._ask(NftReader.tables)
+            if isinstance(tables, Absent):
+                return tables
+            self._tables = tables
         return self._tables
 
     def base_chains(self) -> Section[NftChain]:
-        """All base chains: through the kernel's list of hooks where it has one, which spares the others."""
-        wire = self._loaded()
-        if isinstance(wire, Absent):
-            return wire
+        """All base chains of all tables."""
         if self._bases is None:
-            self._bases = tuple(chain for chain in wire.chains() if chain.hook is not None)
+            chains = self._ask(NftReader.chains)
+            if isinstance(chains, Absent):
+                return chains
+            self._bases = tuple(chain for chain in chains if chain.hook is not None)
             for chain in self._bases:
                 self._chains.setdefault((chain.family, chain.table, chain.name), chain)
         return self._bases
 
     def chain(self, family: int, table: str, name: str) -> NftChain | Absent:
         """A chain with its rules."""
-        wire = self._loaded()
-        if isinstance(wire, Absent):
-            return wire
         key = (family, table, name)
         known = self._chains.get(key)
         if known is None:
-            known = wire.chain(family, table, name)
-            if known is None:
+            found = self._ask(lambda wire: wire.chain(family, table, name))
+            if isinstance(found, Absent):
+                return found
+            if found is None:
                 return Absent(why=Why.NOT_LOADED, detail=f"no chain {table} {name}")
+            known = found
         if isinstance(known.rules, Absent):
-            known = replace(known, rules=wire.rules(family, table, name))
+            rules = self._ask(lambda wire: wire.rules(family, table, name))
+            if isinstance(rules, Absent):
+                return rules
+            known = replace(known, rules=rules)
             self._chains[key] = known
         return known
 
     def set(self, family: int, table: str, name: str) -> NftSet | Absent:
         """The description of a set or map."""
-        wire = self._loaded()
-        if isinstance(wire, Absent):
-            return wire
         key = (family, table, name)
         if key not in self._sets:
-            found = wire.set(family, table, name)
+            found = self._ask(lambda wire: wire.set(family, table, name))
+            if isinstance(found, Absent):
+                return found
             if found is None:
                 return Absent(why=Why.NOT_LOADED, detail=f"no set {table} {name}")
             self._sets[key] = found
@@ -125,46 +129,45 @@ class LiveNftables:
 
     def elements(self, family: int, table: str, name: str) -> Section[bytes]:
         """All elements of a set or map."""
-        wire, found = self._loaded(), self.set(family, table, name)
-        if isinstance(wire, Absent):
-            return wire
+        found = self.set(family, table, name)
         if isinstance(found, Absent):
             return found
         if isinstance(found.elements, Absent):
-            found = replace(found, elements=wire.elements(family, table, name))
+            elements = self._ask(lambda wire: wire.elements(family, table, name))
+            if isinstance(elements, Absent):
+                return elements
+            found = replace(found, elements=elements)
             self._sets[family, table, name] = found
         return found.elements
 
     def lookup(self, family: int, table: str, name: str, key: bytes) -> NftLookup | Absent:
         """What the kernel finds in a set for this key."""
-        wire, found = self._loaded(), self.set(family, table, name)
-        if isinstance(wire, Absent):
-            return wire
+        found = self.set(family, table, name)
         if isinstance(found, Absent):
             return found
         for known in found.lookups:
             if known.key == key:
                 return known
-        try:
-            answer = wire.lookup(family, table, name, key)
-        except OSError:
-            elements = self.elements(family, table, name)
-            if isinstance(elements, Absent):
-                return elements
-            try:
-                return NftLookup(key=key, element=SetIndex(found.message, elements).find(key))
-            except (NetlinkError, KeyError) as error:
-                return Absent(why=Why.UNPARSABLE, detail=str(error))
+        answer = self._ask(lambda wire: wire.lookup(family, table, name, key))
+        if isinstance(answer, Absent):
+            return self._looked_up(found, key)
         self._sets[family, table, name] = replace(found, lookups=(*found.lookups, answer))
         return answer
 
+    def _looked_up(self, found: NftSet, key: bytes) -> NftLookup | Absent:
+        """By our own lookup over all elements, for a kind of set that the kernel does not search for us."""
+        elements = self.elements(found.family, found.table, found.name)
+        if isinstance(elements, Absent):
+            return elements
+        return attempted(lambda: NftLookup(key=key, element=SetIndex(found.message, elements).find(key)))
+
     def object(self, family: int, table: str, type: int, name: str) -> NftObject | Absent:  # noqa: A002 - the kernel's word
         """A named object."""
-        wire = self._loaded()
-        if isinstance(wire, Absent):
-            return wire
         if (family, table) not in self._objects:
-            self._objects[family, table] = wire.objects(family, table)
+            objects = self._ask(lambda wire: wire.objects(family, table))
+            if isinstance(objects, Absent):
+                return objects
+            self._objects[family, table] = objects
         for each in self._objects[family, table]:
             if (each.type, each.name) == (type, name):
                 return each
@@ -172,29 +175,29 @@ class LiveNftables:
 
     def hooks(self) -> Section[RegisteredHook]:
         """The kernel's own list of hook functions."""
-        wire = self._loaded()
-        if isinstance(wire, Absent):
-            return wire
-        if isinstance(self._hooks, Absent) and self._hooks.why is Why.NOT_ASKED:
-            self._hooks = wire.hooks()
+        if self._hooks is NOT_ASKED:
+            self._hooks = self._ask(NftReader.hooks)
         return self._hooks
 
     def read_everything(self) -> None:
-        """The whole ruleset, of one generation."""
-        wire = self._loaded()
-        if isinstance(wire, Absent):
-            return
+        """The whole ruleset, of one generation; or why there is none."""
+        problem = CHANGING
         for _ in range(MOST_TRIES):
-            self._forget()
-            try:
-                self._read_all(self._wire())
-            except (InterruptedDumpError, OSError):
-                continue
-            if not self.changed():
+            self.reset()
+            read = self._ask(self._read_all)
+            if self._absent is not None:
+                return
+            if isinstance(read, Absent):
+                problem = read
+            elif not self.changed():
                 self._complete = True
                 return
+        self.give_up(problem)
+
+    def give_up(self, problem: Absent = CHANGING) -> None:
+        """Tell why there is no ruleset, rather than parts of several."""
         self._forget()
-        self._absent = Absent(why=Why.UNREADABLE, detail="the ruleset kept changing while it was read")
+        self._absent = problem
 
     def _read_all(self, wire: NftReader) -> None:
         self._tables = wire.tables()
@@ -216,17 +219,16 @@ class LiveNftables:
             return self._absent
         if self._generation is None:
             return NOT_ASKED
+        tables, bases = self.tables(), self.base_chains()
+        for section in (tables, bases):
+            if isinstance(section, Absent):
+                return section
         return Nftables(
             generation=self._generation,
             complete=self._complete,
-            tables=self.tables_read(),
+            tables=self._tables or (),
             chains=tuple(self._chains.values()),
             sets=tuple(self._sets.values()),
             objects=tuple(each for objects in self._objects.values() for each in objects),
             hooks=self._hooks,
         )
-
-    def tables_read(self) -> tuple[NftTable, ...]:
-        """The tables; they are always told, since they are few."""
-        tables = self.tables()
-        return () if isinstance(tables, Absent) else tables

@@ -1,22 +1,27 @@
-"""Network namespaces of this machine: finding them, entering them, and whose they are.
+"""Network namespaces of this machine: finding them, entering them, and what they call each other.
 
-Kernel: setns(2), namespaces(7), proc_pid_mountinfo(5)
+Kernel: setns(2), namespaces(7), net/core/net_namespace.c (RTM_GETNSID)
 """
 
 import ctypes
 import os
-import re
-from collections.abc import Iterator
+import struct
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from kubectl_packetpath.snapshot import PodReference
+from kubectl_packetpath.snapshot import NamespacePeer
+from kubectl_packetpath.snapshot.netlink import attribute, attribute_map
+from packetpath_agent import files
+from packetpath_agent.wire import NETLINK_ROUTE, Netlink
 
 CLONE_NEWNET = 0x40000000
+RTM_GETNSID = 90
+NETNSA_NSID, NETNSA_FD = 1, 3
 _LIBC = ctypes.CDLL(None, use_errno=True)
-_POD = re.compile(r"/pods/([0-9a-fA-F-]{32,36})/(?:etc-hosts|volumes|containers)")
-_CGROUP = re.compile(r"pod([0-9a-fA-F]{8}[-_][0-9a-fA-F-_]{27}|[0-9a-f]{32})")
+FOLDERS = ("run/netns", "var/run/netns", "run/docker/netns")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +34,8 @@ class Found:
     pid: int | None = None
     """A process inside."""
     name: str = ""
+    pids: tuple[int, ...] = ()
+    """All processes inside."""
 
 
 @contextmanager
@@ -53,78 +60,59 @@ def _enter(descriptor: int) -> None:
 
 def own() -> Found:
     """The namespace that this process is in: the node's own, in a pod with hostNetwork."""
-    path = Path("/proc/self/ns/net")
+    path = Path("/proc/thread-self/ns/net")
     return Found(identity=path.stat().st_ino, path=path, pid=os.getpid())
 
 
 def others() -> tuple[Found, ...]:
-    """All other namespaces that a process is in, or that are mounted below /run/netns."""
+    """All other namespaces that a process is in, or that have a name."""
     home = own().identity
-    found: dict[int, Found] = {}
-    for entry in sorted(Path("/proc").iterdir(), key=lambda path: path.name):
-        if not entry.name.isdigit():
-            continue
+    found = {each.identity: each for each in _of_processes() if each.identity != home}
+    for entry in _named():
         try:
-            identity = (entry / "ns/net").stat().st_ino
+            status = entry.stat()
         except OSError:
             continue
-        known = found.get(identity)
-        if identity != home and (known is None or not _is_pod(known)):
-            found[identity] = Found(identity=identity, path=entry / "ns/net", pid=int(entry.name))
-    for folder in (Path("/run/netns"), Path("/var/run/netns")):
-        for entry in _listed(folder):
-            try:
-                identity = entry.stat().st_ino
-            except OSError:
-                continue
-            before = found.get(identity)
-            if before is not None:
-                found[identity] = Found(identity=identity, path=before.path, pid=before.pid, name=entry.name)
-            elif identity != home and entry.stat().st_size == 0:
-                found[identity] = Found(identity=identity, path=entry, name=entry.name)
+        name = os.fsencode(entry.name).decode("utf-8", "backslashreplace")
+        before = found.get(status.st_ino)
+        if before is not None:
+            found[status.st_ino] = replace(before, name=name)
+        elif status.st_ino != home and status.st_size == 0 and entry.is_file():
+            found[status.st_ino] = Found(identity=status.st_ino, path=entry, name=name)
     return tuple(found.values())
 
 
-def _listed(folder: Path) -> list[Path]:
-    try:
-        return sorted(folder.iterdir())
-    except OSError:
-        return []
-
-
-def _is_pod(found: Found) -> bool:
-    return pod_of(found) is not None
-
-
-def pod_of(found: Found) -> PodReference | None:
-    """The pod that a namespace belongs to, by what the kubelet mounts into its containers."""
-    if found.pid is None:
-        return None
-    for name, pattern in (("mountinfo", _POD), ("cgroup", _CGROUP)):
+def _of_processes() -> Iterator[Found]:
+    inhabitants: dict[int, list[int]] = defaultdict(list)
+    for pid in sorted(int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit()):
         try:
-            text = Path(f"/proc/{found.pid}/{name}").read_text(errors="replace")
+            inhabitants[Path(f"/proc/{pid}/ns/net").stat().st_ino].append(pid)
         except OSError:
             continue
-        match = pattern.search(text)
-        if match is not None:
-            return PodReference(uid=match[1].replace("_", "-"))
-    return None
+    for identity, pids in inhabitants.items():
+        first = pids[0]
+        yield Found(identity=identity, path=Path(f"/proc/{first}/ns/net"), pid=first, pids=tuple(pids))
 
 
-def resolv_conf(found: Found) -> str:
-    """The pod's /etc/resolv.conf, at most 64 KiB; raises OSError.
-
-    The pod may be hostile: nothing outside of its own root is followed, and only a regular file is read.
-    """
-    root = os.open(f"/proc/{found.pid}/root", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        folder = os.open("etc", os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=root)
+def _named() -> Iterator[Path]:
+    for folder in FOLDERS:
         try:
-            flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-            file = os.open("resolv.conf", flags, dir_fd=folder)
-        finally:
-            os.close(folder)
+            yield from sorted(files.on_host(folder).iterdir())
+        except OSError:
+            continue
+
+
+def peers(descriptors: Mapping[int, int]) -> tuple[NamespacePeer, ...]:
+    """What the present namespace calls others, given an open file of each by identity."""
+    wire = Netlink(NETLINK_ROUTE)
+    found = []
+    try:
+        for identity, descriptor in descriptors.items():
+            wanted = bytes(4) + attribute(NETNSA_FD, struct.pack("=I", descriptor))
+            _, body = wire.get(RTM_GETNSID, wanted)[0]
+            nsid = struct.unpack("=i", attribute_map(body[4:])[NETNSA_NSID])[0]
+            if nsid >= 0:
+                found.append(NamespacePeer(nsid=nsid, identity=identity))
     finally:
-        os.close(root)
-    with os.fdopen(file, "rb") as stream:
-        return stream.read(65536).decode("utf-8", "backslashreplace")
+        wire.close()
+    return tuple(found)

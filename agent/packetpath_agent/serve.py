@@ -10,7 +10,7 @@ from typing import BinaryIO
 from kubectl_packetpath.snapshot.codec import RecordingError, decode_value, encode
 from kubectl_packetpath.walk import explore
 from kubectl_packetpath.walk.request import ANSWER, PROBLEM, Request
-from packetpath_agent.live import LiveNode
+from packetpath_agent.live import LiveNamespace, LiveNode
 
 _LENGTH = struct.Struct("!I")
 LARGEST_REQUEST = 1 << 24
@@ -30,6 +30,10 @@ def serve(name: str | None, source: BinaryIO, sink: BinaryIO) -> None:
             answer = PROBLEM + f"the request does not fit this agent's version: {error}".encode()
         except OSError as error:
             answer = PROBLEM + f"the kernel's state cannot be read: {error}".encode()
+        except Exception as error:  # noqa: BLE001 - the client is told, and may ask something else
+            answer = PROBLEM + f"the agent has a bug: {type(error).__name__}: {error}".encode(
+                errors="replace"
+            )
         _send(sink, answer)
 
 
@@ -56,6 +60,7 @@ def encode_answer(name: str | None, request: Request) -> bytes:
 
 def _walk(node: LiveNode, request: Request) -> None:
     """Run the walks; again from the start when the rules changed meanwhile."""
+    changed: list[LiveNamespace] = []
     for _ in range(MOST_TRIES):
         for walk in request.walks:
             try:
@@ -68,3 +73,5 @@ def _walk(node: LiveNode, request: Request) -> None:
             return
         for state in changed:
             state.nft.reset()
+    for state in changed:
+        state.nft.give_up()

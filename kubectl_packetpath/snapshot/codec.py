@@ -47,8 +47,12 @@ def decode(data: bytes) -> Snapshot:
         raise RecordingError(
             f"this snapshot was made by a newer packetpath (schema {schema}, this one reads {SCHEMA}): update it"
         )
-    plain = _unpacked(data[len(MAGIC) + 1 :])
-    return cast("Snapshot", _checked(Snapshot, migrated(plain, schema)))
+    plain = _unpacked(memoryview(data)[len(MAGIC) + 1 :])
+    try:
+        plain = migrated(plain, schema)
+    except (TypeError, ValueError, LookupError, AttributeError) as error:
+        raise RecordingError(f"the recording does not fit its schema ({schema}): {error}") from None
+    return cast("Snapshot", _checked(Snapshot, plain))
 
 
 def encode_value(value: Any) -> bytes:
@@ -61,7 +65,7 @@ def decode_value(kind: type[T], data: bytes) -> T:
     return cast("T", _checked(kind, _unpacked(data)))
 
 
-def _unpacked(data: bytes) -> Any:
+def _unpacked(data: bytes | memoryview) -> Any:
     inflate = zlib.decompressobj()
     try:
         raw = inflate.decompress(data, LARGEST_BYTES)
@@ -80,7 +84,9 @@ def _unpacked(data: bytes) -> Any:
 def _checked(kind: Any, plain: Any) -> Any:
     try:
         return _reader(kind)(plain)
-    except (TypeError, ValueError, KeyError, AttributeError, OverflowError) as error:
+    except RecursionError:
+        raise RecordingError("the recording is nested too deeply") from None
+    except (TypeError, ValueError, LookupError, AttributeError, ArithmeticError) as error:
         raise RecordingError(f"the recording does not fit its description: {error}") from None
 
 

@@ -4,8 +4,9 @@ from dataclasses import fields, replace
 from typing import Any
 
 from kubectl_packetpath.snapshot import NetworkNamespace, Snapshot
-from kubectl_packetpath.snapshot.absent import Absent, Section, Why
+from kubectl_packetpath.snapshot.absent import Absent, Why
 from kubectl_packetpath.snapshot.conntrack import Conntrack
+from kubectl_packetpath.snapshot.ipsets import Ipset
 from kubectl_packetpath.snapshot.nftables import Nftables, NftChain, NftSet
 from kubectl_packetpath.snapshot.xtables import LegacyTable
 
@@ -44,16 +45,20 @@ def _joined(older: NetworkNamespace, newer: NetworkNamespace) -> NetworkNamespac
             changes[field.name] = replace(after, answers=tuple(answers.values()), entries=entries)
         elif field.name == "legacy" and isinstance(before, tuple) and isinstance(after, tuple):
             changes[field.name] = _legacy(before, after)
-        elif field.name in {"sysctls", "ipsets", "recent"} and isinstance(before, tuple):
-            changes[field.name] = _by_key(before, after, "key" if field.name == "sysctls" else "name")
+        elif field.name == "ipsets" and isinstance(before, tuple) and isinstance(after, tuple):
+            changes[field.name] = _ipsets(before, after)
     return replace(newer, **changes)
 
 
-def _by_key(before: tuple[Any, ...], after: Section[Any], key: str) -> tuple[Any, ...]:
-    rows = {getattr(row, key): row for row in before}
-    if isinstance(after, tuple):
-        rows |= {getattr(row, key): row for row in after}
-    return tuple(rows.values())
+def _ipsets(before: tuple[Ipset, ...], after: tuple[Ipset, ...]) -> tuple[Ipset, ...]:
+    """The newer list of sets; members that only the older one was asked for are still told."""
+    known = {(each.name, each.index): each for each in before}
+    return tuple(
+        replace(each, members=same.members)
+        if _not_asked(each.members) and (same := known.get((each.name, each.index))) is not None
+        else each
+        for each in after
+    )
 
 
 def _legacy(before: tuple[LegacyTable, ...], after: tuple[LegacyTable, ...]) -> tuple[LegacyTable, ...]:

@@ -237,11 +237,11 @@ class RecordedNamespace:
 
     def _set_where(self, what: str, fits: Callable[[Ipset], bool]) -> Ipset | Absent:
         sets = self._asked(what, self.record.ipsets)
-        if isinstance(sets, Absent):
-            return sets
-        return next(
-            (each for each in sets if fits(each)), Absent(why=Why.NOT_LOADED, detail=f"there is no {what}")
-        )
+        for each in () if isinstance(sets, Absent) else sets:
+            if fits(each):
+                self._asked(f"members of {what}", each.members)
+                return each
+        return sets if isinstance(sets, Absent) else Absent(why=Why.NOT_LOADED, detail=f"there is no {what}")
 
     def recent(self, name: str) -> RecentList | Absent:
         """A list of the recent match."""
@@ -264,7 +264,10 @@ class RecordedNamespace:
         entries = self._asked(f"the connection {flow}", state.entries)
         if isinstance(entries, Absent):
             return entries
-        return self._entries.get(_tuple_key(flow))
+        try:
+            return self._entries.get(_tuple_key(flow))
+        except (NetlinkError, KeyError) as error:
+            return Absent(why=Why.UNPARSABLE, detail=f"connections: {error}")
 
     @cached_property
     def _entries(self) -> dict[bytes, bytes]:

@@ -15,9 +15,8 @@ from kubectl_packetpath.snapshot import PodReference
 from kubectl_packetpath.snapshot.state import NamespaceState, NodeState
 from kubectl_packetpath.trace import Verdict
 from kubectl_packetpath.walk import explore
-from packetpath_agent.collectors.xfrm import peers
 from packetpath_agent.live import LiveNamespace
-from packetpath_agent.netns import Found, inside
+from packetpath_agent.netns import Found, inside, peers
 from testbed.netns import Namespace, namespaces_named, succeed
 
 PROBE = Path(__file__).with_name("probe.py")

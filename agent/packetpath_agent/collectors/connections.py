@@ -5,6 +5,7 @@ Kernel: net/netfilter/nf_conntrack_netlink.c
 
 import errno
 import struct
+from pathlib import Path
 
 from kubectl_packetpath.snapshot.conntrack import CpuStatistics, FlowKey
 from kubectl_packetpath.snapshot.netlink import attribute, attribute_map
@@ -13,6 +14,7 @@ from packetpath_agent.wire import NETLINK_NETFILTER, Netlink, again, nested, nf_
 SUBSYSTEM = 1
 GET, GET_STATS_CPU, GET_STATS = 1, 4, 5
 _HEAD = 4
+LOADED = "/proc/sys/net/netfilter/nf_conntrack_max"
 _CPU_FIELDS = {
     2: "found", 4: "invalid", 8: "insert", 9: "insert_failed", 10: "drop", 11: "early_drop",
     12: "error", 13: "search_restart", 14: "clash_resolve", 15: "chain_too_long",
@@ -23,6 +25,9 @@ class ConnectionReader:
     """Asks the connection table of the namespace in which it was made."""
 
     def __init__(self) -> None:
+        """Raises OSError (ENOENT) where connections are not tracked: asking would load the module."""
+        if not Path(LOADED).exists():
+            raise FileNotFoundError(errno.ENOENT, "the kernel has not loaded connection tracking")
         self._wire = Netlink(NETLINK_NETFILTER)
 
     def close(self) -> None:

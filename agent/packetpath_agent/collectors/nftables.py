@@ -28,6 +28,7 @@ from packetpath_agent.wire import NETLINK_NETFILTER, Netlink, again, name, neste
 
 SUBSYSTEM, HOOKS = 10, 12
 GETTABLE, GETCHAIN, GETRULE, GETSET, GETSETELEM, GETGEN, GETOBJ = 1, 4, 7, 10, 13, 16, 19
+CATCH_ALL = 2
 _HEAD = 4
 
 
@@ -105,16 +106,30 @@ class NftReader:
 
     def lookup(self, family: int, table: str, which: str, key: bytes) -> NftLookup:
         """The kernel's own answer for one key; raises OSError where it gives none for this kind of set."""
-        wanted = nested(3, nested(1, nested(1, attribute(1, key))))
-        payload = nf_generation(family) + name(1, table) + name(2, which) + wanted
+        found = self._element(family, table, which, nested(1, attribute(1, key)))
+        if found is None:
+            found = self._catch_all(family, table, which)
+        return NftLookup(key=key, element=found)
+
+    def _catch_all(self, family: int, table: str, which: str) -> bytes | None:
+        """The element for all other keys, which the kernel does not give when asked for one of them."""
+        try:
+            return self._element(family, table, which, attribute(3, struct.pack("!I", CATCH_ALL)))
+        except OSError as error:
+            if error.errno in {errno.EINVAL, errno.EOPNOTSUPP}:
+                return None
+            raise
+
+    def _element(self, family: int, table: str, which: str, wanted: bytes) -> bytes | None:
+        payload = nf_generation(family) + name(1, table) + name(2, which) + nested(3, nested(1, wanted))
         try:
             answer = self._wire.get(nf_message(SUBSYSTEM, GETSETELEM), payload)
         except OSError as error:
             if error.errno == errno.ENOENT:
-                return NftLookup(key=key, element=None)
+                return None
             raise
         listed = attribute_map(answer[0][1][_HEAD:]).get(3, b"")
-        return NftLookup(key=key, element=next((element for _, element in attributes(listed)), None))
+        return next((element for _, element in attributes(listed)), None)
 
     def objects(self, family: int, table: str) -> tuple[NftObject, ...]:
         """All named objects of a table."""

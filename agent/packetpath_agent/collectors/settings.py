@@ -3,34 +3,42 @@
 Kernel: Documentation/networking/ip-sysctl.rst, nf_conntrack-sysctl.rst, ipvs-sysctl.rst
 """
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
 from kubectl_packetpath.snapshot.sysctls import Sysctl
 
 ROOT = "/proc/sys/"
+FOLDERS = ("net/ipv4/vs", "net/ipv6/icmp")
+"""All settings in these."""
 WHOLE = (
     "net/ipv4/ip_forward", "net/ipv4/ip_nonlocal_bind", "net/ipv4/ip_local_port_range",
-    "net/ipv4/ip_default_ttl", "net/ipv4/ip_no_pmtu_disc", "net/ipv4/ip_early_demux",
-    "net/ipv4/fib_multipath_hash_policy", "net/ipv4/fib_multipath_use_neigh", "net/ipv4/fwmark_reflect",
+    "net/ipv4/ip_local_reserved_ports", "net/ipv4/ip_default_ttl", "net/ipv4/ip_no_pmtu_disc",
+    "net/ipv4/ip_early_demux", "net/ipv4/ip_forward_use_pmtu", "net/ipv4/fib_multipath_hash_policy",
+    "net/ipv4/fib_multipath_hash_fields", "net/ipv4/fib_multipath_use_neigh", "net/ipv4/fwmark_reflect",
     "net/ipv4/icmp_echo_ignore_all", "net/ipv4/icmp_errors_use_inbound_ifaddr",
-    "net/ipv4/tcp_l3mdev_accept", "net/ipv4/udp_l3mdev_accept", "net/ipv4/tcp_fwmark_accept",
-    "net/ipv6/bindv6only", "net/ipv6/ip_nonlocal_bind", "net/ipv6/fib_multipath_hash_policy",
-    "net/ipv6/fwmark_reflect",
+    "net/ipv4/tcp_l3mdev_accept", "net/ipv4/udp_l3mdev_accept", "net/ipv4/raw_l3mdev_accept",
+    "net/ipv4/tcp_fwmark_accept", "net/ipv6/bindv6only", "net/ipv6/ip_nonlocal_bind",
+    "net/ipv6/fib_multipath_hash_policy", "net/ipv6/fwmark_reflect",
     "net/bridge/bridge-nf-call-iptables", "net/bridge/bridge-nf-call-ip6tables",
-    "net/bridge/bridge-nf-filter-vlan-tagged", "net/bridge/bridge-nf-pass-vlan-input-dev",
+    "net/bridge/bridge-nf-call-arptables", "net/bridge/bridge-nf-filter-vlan-tagged",
+    "net/bridge/bridge-nf-pass-vlan-input-dev",
     "net/netfilter/nf_conntrack_max", "net/netfilter/nf_conntrack_count",
     "net/netfilter/nf_conntrack_tcp_be_liberal", "net/netfilter/nf_conntrack_tcp_loose",
     "net/netfilter/nf_conntrack_acct", "net/netfilter/nf_conntrack_checksum",
-    "net/ipv4/vs/conntrack", "net/ipv4/vs/conn_reuse_mode", "net/ipv4/vs/expire_nodest_conn",
-    "net/ipv4/vs/expire_quiescent_template", "net/ipv4/vs/snat_reroute",
+    "net/netfilter/nf_conntrack_helper",
 )  # fmt: skip
 PER_DEVICE = {
     "ipv4": (
         "forwarding", "rp_filter", "accept_local", "route_localnet", "src_valid_mark", "arp_ignore",
         "arp_announce", "arp_filter", "proxy_arp", "proxy_arp_pvlan", "send_redirects", "accept_redirects",
+        "ignore_routes_with_linkdown", "disable_policy", "disable_xfrm",
     ),
-    "ipv6": ("forwarding", "disable_ipv6", "proxy_ndp", "accept_ra", "use_tempaddr", "mtu"),
+    "ipv6": (
+        "forwarding", "force_forwarding", "disable_ipv6", "proxy_ndp", "accept_ra", "use_tempaddr", "mtu",
+        "ignore_routes_with_linkdown", "disable_policy",
+    ),
 }  # fmt: skip
 
 
@@ -41,20 +49,34 @@ def settings() -> tuple[Sysctl, ...]:
 
 def _read() -> Iterator[Sysctl]:
     for key in WHOLE:
-        yield from one(key)
+        yield from _one(key)
+    for folder in FOLDERS:
+        for name in _names(folder):
+            yield from _one(f"{folder}/{name}")
     for family, names in PER_DEVICE.items():
-        try:
-            devices = sorted(path.name for path in Path(f"{ROOT}net/{family}/conf").iterdir())
-        except OSError:
-            continue
-        for device in devices:
+        for device in _names(f"net/{family}/conf"):
             for name in names:
-                yield from one(f"net/{family}/conf/{device}/{name}")
+                yield from _one(f"net/{family}/conf/{device}/{name}")
 
 
-def one(key: str) -> Iterator[Sysctl]:
+def _names(folder: str) -> list[str]:
+    try:
+        return sorted(path.name for path in Path(ROOT + folder).iterdir())
+    except OSError:
+        return []
+
+
+def _one(key: str) -> Iterator[Sysctl]:
     """One setting, or nothing where the kernel does not have it."""
     try:
-        yield Sysctl(key=key, value=Path(ROOT + key).read_text().strip())
+        file = os.open(ROOT + key, os.O_RDONLY | os.O_CLOEXEC)
     except OSError:
         return
+    try:
+        value = os.read(file, 4096)
+    except OSError:
+        return
+    finally:
+        os.close(file)
+    plain = os.fsencode(key).decode("utf-8", "backslashreplace")
+    yield Sysctl(key=plain, value=value.decode("utf-8", "backslashreplace").strip())

@@ -7,6 +7,7 @@ import errno
 import socket
 import struct
 from ipaddress import IPv4Address, IPv6Address
+from pathlib import Path
 
 from kubectl_packetpath.snapshot.links import Address
 from kubectl_packetpath.snapshot.netlink import attribute_map
@@ -15,7 +16,12 @@ from packetpath_agent.wire import NETLINK_SOCK_DIAG, Netlink, again
 
 BY_FAMILY = 20
 SKV6ONLY = 11
-SCTP = 132
+RAW_PROTOCOL = 16
+"""INET_DIAG_PROTOCOL: of a raw socket."""
+SOCKET_OPTIONS, TRANSPARENT = 22, 0x20
+UDPLITE, SCTP = 136, 132
+SCTP_LOADED = "/proc/sys/net/sctp"
+"""Asking the kernel about SCTP where this is not would make it load the module."""
 ALL_STATES = 0xFFFFFFFF
 _FAMILIES = {socket.AF_INET: 4, socket.AF_INET6: 6}
 _BODY = struct.Struct("=BBBB2s2s16s16sI8xIIIII")
@@ -31,7 +37,9 @@ def sockets() -> tuple[Socket, ...]:
             for protocol, states in (
                 (socket.IPPROTO_TCP, 1 << TCP_LISTEN),
                 (socket.IPPROTO_UDP, ALL_STATES),
-                (SCTP, ALL_STATES),
+                (UDPLITE, ALL_STATES),
+                *(((SCTP, ALL_STATES),) if Path(SCTP_LOADED).exists() else ()),
+                (socket.IPPROTO_RAW, ALL_STATES),
             )
             for row in _read(wire, family, protocol, states)
         )
@@ -40,11 +48,12 @@ def sockets() -> tuple[Socket, ...]:
 
 
 def _read(wire: Netlink, family: int, protocol: int, states: int) -> list[Socket]:
-    asked = struct.pack("=BBBxI48x", family, protocol, 0xFF, states)
+    """The sockets of one protocol; none where the kernel cannot list them, or does not have it."""
+    asked = struct.pack("=BBBxI48x", family, protocol, 0, states)
     try:
         answers = again(lambda: wire.dump(BY_FAMILY, asked))
     except OSError as error:
-        if error.errno == errno.ENOENT:
+        if error.errno in {errno.ENOENT, errno.EINVAL, errno.EOPNOTSUPP}:
             return []
         raise
     return [_socket(protocol, body) for _, body in answers]
@@ -59,7 +68,9 @@ def _socket(protocol: int, body: bytes) -> Socket:
     extra = attribute_map(body[_BODY.size :])
     return Socket(
         family=version,
-        protocol=protocol,
+        protocol=extra[RAW_PROTOCOL][0]
+        if protocol == socket.IPPROTO_RAW and RAW_PROTOCOL in extra
+        else protocol,
         address=_address(version, source),
         port=int.from_bytes(sport, "big"),
         state=state,
@@ -71,6 +82,7 @@ def _socket(protocol: int, body: bytes) -> Socket:
         inode=inode,
         queued=queued,
         backlog=backlog,
+        transparent=bool(extra.get(SOCKET_OPTIONS, b"\0")[0] & TRANSPARENT),
     )
 
 

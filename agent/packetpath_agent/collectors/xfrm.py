@@ -1,70 +1,106 @@
-"""IPsec and IPVS state, and the numbers that namespaces have for each other.
+"""IPsec policies and associations, without their keys.
 
-Kernel: net/xfrm/xfrm_user.c, net/netfilter/ipvs/ip_vs_ctl.c, net/core/net_namespace.c
+Kernel: net/xfrm/xfrm_user.c, include/uapi/linux/xfrm.h
 """
 
-import errno
 import struct
+from collections.abc import Iterator
+from ipaddress import IPv4Address, IPv6Address, ip_network
 
-from kubectl_packetpath.snapshot import NamespacePeer
-from kubectl_packetpath.snapshot.ipvs import VirtualServer
-from kubectl_packetpath.snapshot.netlink import attribute, attribute_map
-from kubectl_packetpath.snapshot.xfrm import XfrmPolicy, XfrmState
-from packetpath_agent.wire import NETLINK_GENERIC, NETLINK_ROUTE, NETLINK_XFRM, Netlink, again, name
+from kubectl_packetpath.snapshot.links import Address
+from kubectl_packetpath.snapshot.netlink import attribute_map
+from kubectl_packetpath.snapshot.routing import Network
+from kubectl_packetpath.snapshot.xfrm import XfrmPolicy, XfrmState, XfrmTemplate
+from packetpath_agent.wire import NETLINK_XFRM, Netlink, again
 
-RTM_GETNSID = 90
-NETNSA_NSID, NETNSA_FD = 1, 3
-XFRM_MSG_GETSA, XFRM_MSG_GETPOLICY = 18, 21
-GENL_CONTROL, CTRL_GETFAMILY = 16, 3
-
-
-def peers(descriptors: dict[int, int]) -> tuple[NamespacePeer, ...]:
-    """What the present namespace calls others, given an open file of each."""
-    wire = Netlink(NETLINK_ROUTE)
-    found = []
-    try:
-        for identity, descriptor in descriptors.items():
-            wanted = bytes(4) + attribute(NETNSA_FD, struct.pack("=I", descriptor))
-            _, body = wire.get(RTM_GETNSID, wanted)[0]
-            nsid = struct.unpack("=i", attribute_map(body[4:])[NETNSA_NSID])[0]
-            if nsid >= 0:
-                found.append(NamespacePeer(nsid=nsid, identity=identity))
-    finally:
-        wire.close()
-    return tuple(found)
+GETSA, GETPOLICY = 18, 21
+POLICY_BYTES, STATE_BYTES, TEMPLATE_BYTES = 168, 224, 64
+TEMPLATES, MARK, IF_ID = 5, 21, 31
+SOCKET_POLICY = 3
+"""From here on a direction is that of a policy which belongs to one socket."""
+DIRECTIONS = {0: "in", 1: "out", 2: "fwd"}
+ACTIONS = {0: "allow", 1: "block"}
+MODES = {0: "transport", 1: "tunnel", 2: "ro", 3: "in_trigger", 4: "beet", 5: "iptfs"}
+IPV4 = 2
+_SELECTOR = struct.Struct("=16s16s2sH2sHHBBB3xiI")
 
 
 def policies() -> tuple[XfrmPolicy, ...]:
-    """IPsec policies; where there are some, that they are not decoded yet is an error, not silence."""
-    if _xfrm(XFRM_MSG_GETPOLICY):
-        raise ValueError("IPsec policies are there, and are not decoded yet")
-    return ()
+    """IPsec policies of the present namespace."""
+    return tuple(_policy(body) for body in _dump(GETPOLICY) if body[160] < SOCKET_POLICY)
 
 
 def states() -> tuple[XfrmState, ...]:
-    """IPsec associations, likewise."""
-    if _xfrm(XFRM_MSG_GETSA):
-        raise ValueError("IPsec associations are there, and are not decoded yet")
-    return ()
+    """IPsec associations of the present namespace."""
+    return tuple(_state(body) for body in _dump(GETSA))
 
 
-def _xfrm(message: int) -> list[tuple[int, bytes]]:
+def _dump(message: int) -> list[bytes]:
     wire = Netlink(NETLINK_XFRM)
     try:
-        return again(lambda: wire.dump(message, b""))
-    except OSError as error:
-        if error.errno in {errno.EPROTONOSUPPORT, errno.ENOENT}:
-            return []
-        raise
+        return [body for _, body in again(lambda: wire.dump(message, b""))]
     finally:
         wire.close()
 
 
-def virtual_servers() -> tuple[VirtualServer, ...]:
-    """IPVS services; raises OSError (ENOENT) where the kernel has no IPVS."""
-    wire = Netlink(NETLINK_GENERIC)
-    try:
-        wire.get(GENL_CONTROL, struct.pack("=BBH", CTRL_GETFAMILY, 1, 0) + name(2, "IPVS"))
-    finally:
-        wire.close()
-    raise ValueError("IPVS is there, and its services are not decoded yet")
+def _policy(body: bytes) -> XfrmPolicy:
+    to, of, dport, dport_mask, sport, sport_mask, family, to_length, of_length, protocol, _, _ = (
+        _SELECTOR.unpack_from(body)
+    )
+    priority, _, direction, action = struct.unpack_from("=IIBB", body, 152)
+    parts = attribute_map(body[POLICY_BYTES:])
+    mark, mask = struct.unpack_from("=II", parts.get(MARK, bytes(8)))
+    return XfrmPolicy(
+        source=_network(family, of, of_length),
+        destination=_network(family, to, to_length),
+        direction=DIRECTIONS.get(direction, str(direction)),
+        action=ACTIONS.get(action, str(action)),
+        priority=priority,
+        protocol=protocol or None,
+        sport=int.from_bytes(sport, "big") if sport_mask else None,
+        dport=int.from_bytes(dport, "big") if dport_mask else None,
+        mark=mark,
+        mask=mask,
+        if_id=struct.unpack_from("=I", parts.get(IF_ID, bytes(4)))[0],
+        templates=tuple(_templates(parts.get(TEMPLATES, b""))),
+    )
+
+
+def _templates(value: bytes) -> Iterator[XfrmTemplate]:
+    for at in range(0, len(value) - TEMPLATE_BYTES + 1, TEMPLATE_BYTES):
+        to, protocol, family, of, reqid, mode, optional = struct.unpack_from("=16s4xB3xH2x16sIBxB", value, at)
+        yield XfrmTemplate(
+            source=_given(_address(family, of)),
+            destination=_given(_address(family, to)),
+            protocol=protocol,
+            mode=MODES.get(mode, str(mode)),
+            reqid=reqid,
+            optional=bool(optional),
+        )
+
+
+def _state(body: bytes) -> XfrmState:
+    to, spi, protocol, of = struct.unpack_from("=16s4sB3x16s", body, 56)
+    reqid, family, mode = struct.unpack_from("=IHB", body, 208)
+    parts = attribute_map(body[STATE_BYTES:])
+    return XfrmState(
+        source=_address(family, of),
+        destination=_address(family, to),
+        protocol=protocol,
+        spi=int.from_bytes(spi, "big"),
+        mode=MODES.get(mode, str(mode)),
+        reqid=reqid,
+        if_id=struct.unpack_from("=I", parts.get(IF_ID, bytes(4)))[0],
+    )
+
+
+def _address(family: int, value: bytes) -> Address:
+    return IPv4Address(value[:4]) if family == IPV4 else IPv6Address(value)
+
+
+def _given(address: Address) -> Address | None:
+    return None if address.is_unspecified else address
+
+
+def _network(family: int, value: bytes, length: int) -> Network:
+    return ip_network(f"{_address(family, value)}/{length}", strict=False)
