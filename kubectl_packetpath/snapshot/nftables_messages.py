@@ -100,10 +100,10 @@ def expressions_at(raw: bytes) -> int:
     position, size, unpack = 0, len(raw), _HEAD.unpack_from
     while position + 4 <= size:
         length, kind = unpack(raw, position)
+        if length < 4 or position + length > size:
+            raise NetlinkError(f"an attribute at {position} says that it is {length} bytes long")
         if kind & 0x3FFF == RULE_EXPRESSIONS:
             return position + 4
-        if length < 4:
-            raise NetlinkError(f"an attribute at {position} says that it is {length} bytes long")
         position += (length + 3) & ~3
     return -1
 
