@@ -6,7 +6,7 @@ from ipaddress import ip_address
 from kubectl_packetpath.packet import TCP, Packet
 from kubectl_packetpath.snapshot import NetworkNamespace
 from kubectl_packetpath.snapshot.netlink import attribute
-from kubectl_packetpath.snapshot.nftables import NftChain, NftHook, Nftables, NftSet
+from kubectl_packetpath.snapshot.nftables import Nftables, NftChain, NftHook, NftSet
 from kubectl_packetpath.snapshot.recorded import RecordedNamespace
 from kubectl_packetpath.trace import Outcome
 from kubectl_packetpath.walk.here import Here, Hook

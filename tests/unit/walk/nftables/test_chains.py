@@ -3,10 +3,6 @@
 from dataclasses import replace
 from fractions import Fraction
 
-from kubectl_packetpath.packet import TCP
-from kubectl_packetpath.snapshot.absent import Absent, Why
-from kubectl_packetpath.snapshot.netlink import attribute
-from kubectl_packetpath.trace import Verdict
 from unit.walk.nftables.rules import (
     LT,
     NEQ,
@@ -28,6 +24,11 @@ from unit.walk.nftables.rules import (
     verdict,
     walked,
 )
+
+from kubectl_packetpath.packet import TCP
+from kubectl_packetpath.snapshot.absent import Absent, Why
+from kubectl_packetpath.snapshot.netlink import attribute
+from kubectl_packetpath.trace import Verdict
 
 ACCEPT, DROP, QUEUE, JUMP, GOTO, RETURN = 1, 0, 3, -3, -4, -5
 TO_80 = (payload(2, 2, 2), cmp(port(80)))
