@@ -33,9 +33,7 @@ def iptables(services: int) -> str:
             chain, where = f"KUBE-SEP-{n:012d}{e:04d}", endpoint(n, e)
             chains.append(f":{chain} - [0:0]")
             share = " -m statistic --mode random --probability 0.50000000000" if e == 0 else ""
-            rules.append(
-                f'-A {service} -m comment --comment "{name} -> {where}:8080"{share} -j {chain}'
-            )
+            rules.append(f'-A {service} -m comment --comment "{name} -> {where}:8080"{share} -j {chain}')
             rules.append(f'-A {chain} -s {where}/32 -m comment --comment "{name}" -j KUBE-MARK-MASQ')
             rules.append(
                 f'-A {chain} -p tcp -m comment --comment "{name}" -m tcp'

@@ -91,7 +91,9 @@ def packet_to(service: int) -> list[str]:
 def report(title: str, cost: Cost, *, against: Cost | None = None) -> None:
     """One line of the table."""
     ratio = f"{cost.seconds / against.seconds:7.2f} x" if against else " " * 9
-    print(f"  {title:<44}{cost.seconds:8.2f} s{ratio}{cost.peak_mb:8.0f} MB{cost.output_bytes / 1e6:9.2f} MB out")
+    print(
+        f"  {title:<44}{cost.seconds:8.2f} s{ratio}{cost.peak_mb:8.0f} MB{cost.output_bytes / 1e6:9.2f} MB out"
+    )
 
 
 def bench(name: str, load: list[str], text: str, witness: list[str], services: int) -> None:

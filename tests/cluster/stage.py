@@ -36,7 +36,8 @@ class Stage:
 
     def cluster_ip(self, name: str, version: int = 4) -> str:
         """Its ClusterIP in one IP version."""
-        return next(ip for ip in self.service(name)["clusterIPs"] if (":" in ip) == (version == 6))
+        addresses: list[str] = self.service(name)["clusterIPs"]
+        return next(ip for ip in addresses if (":" in ip) == (version == 6))
 
     def node_port(self, name: str, port: str = "http") -> int:
         """One of its node ports."""
@@ -47,9 +48,7 @@ def install_agent(cluster: Cluster) -> None:
     """The product's own way: the image from its Dockerfile, the manifests through its command."""
     image = f"localhost/packetpath-agent:{product.content_key(product.REPOSITORY, product.IMAGE)[:12]}"
     cluster.load_image(product.build_product_image(name=image))
-    run_program(
-        "agent", "install", "--yes", "--image", image, "--kubeconfig", str(cluster.kubeconfig)
-    )
+    run_program("agent", "install", "--yes", "--image", image, "--kubeconfig", str(cluster.kubeconfig))
 
 
 def set_stage(cluster: Cluster) -> Stage:

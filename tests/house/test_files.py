@@ -33,7 +33,9 @@ def test_the_project_names_no_place_of_one_machine() -> None:
     guilty = [
         name
         for name in listed.splitlines()
-        if (ROOT / name).is_file() and (ROOT / name) != Path(__file__) and pattern.search((ROOT / name).read_bytes())
+        if (ROOT / name).is_file()
+        and (ROOT / name) != Path(__file__)
+        and pattern.search((ROOT / name).read_bytes())
     ]
 
     assert guilty == []

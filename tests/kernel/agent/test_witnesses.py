@@ -263,4 +263,5 @@ def test_a_recording_finds_what_the_kernel_finds(full: Full, name: str, key: byt
     fresh.close()
 
     assert not isinstance(answered, Absent)
+    assert not isinstance(asked, Absent)
     assert (asked.element is None) == (answered.element is None)
