@@ -7,6 +7,7 @@ import struct
 import sys
 from typing import BinaryIO
 
+from kubectl_packetpath.snapshot import Snapshot
 from kubectl_packetpath.snapshot.codec import RecordingError, decode_value, encode
 from kubectl_packetpath.walk import explore
 from kubectl_packetpath.walk.request import ANSWER, PROBLEM, Request
@@ -46,16 +47,21 @@ def encode_answer(name: str | None, request: Request) -> bytes:
     """The snapshot that a request asks for."""
     node = LiveNode(name)
     try:
-        if request.what == "snapshot":
-            node.read_everything()
-            return encode(node.snapshot(whole=True))
-        if request.what == "base":
-            node.read_base()
-        else:
-            _walk(node, request)
-        return encode(node.snapshot())
+        return encode(answer(node, request))
     finally:
         node.close()
+
+
+def answer(node: LiveNode, request: Request) -> Snapshot:
+    """What a request asks for, read now."""
+    if request.what == "snapshot":
+        node.read_everything()
+        return node.snapshot(whole=True)
+    if request.what == "base":
+        node.read_base()
+    else:
+        _walk(node, request)
+    return node.snapshot()
 
 
 def _walk(node: LiveNode, request: Request) -> None:

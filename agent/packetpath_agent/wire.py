@@ -9,7 +9,7 @@ import errno
 import os
 import socket
 import struct
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import TypeVar
 
 from kubectl_packetpath.snapshot.netlink import attribute
@@ -21,6 +21,7 @@ NLMSG_ERROR, NLMSG_DONE = 2, 3
 NETLINK_ROUTE, NETLINK_SOCK_DIAG, NETLINK_XFRM, NETLINK_NETFILTER, NETLINK_GENERIC = 0, 4, 6, 12, 16
 NLA_F_NESTED = 0x8000
 _HEADER = struct.Struct("=IHHII")
+ENDS = (NLMSG_DONE, NLMSG_ERROR)
 BUFFER_BYTES = 1 << 16
 MOST_TRIES = 20
 
@@ -48,6 +49,7 @@ class Netlink:
         self._socket.bind((0, 0))
         self._sequence = 0
         self._buffer = bytearray(BUFFER_BYTES)
+        self._view = memoryview(self._buffer)
 
     def close(self) -> None:
         """Let the socket go."""
@@ -55,36 +57,43 @@ class Netlink:
 
     def dump(self, kind: int, payload: bytes) -> list[tuple[int, bytes]]:
         """Type and payload of all messages of a table; raises OSError, `InterruptedDumpError`."""
-        return list(self._exchange(kind, NLM_F_REQUEST | NLM_F_DUMP, payload))
+        return self._exchange(kind, NLM_F_REQUEST | NLM_F_DUMP, payload)
 
     def get(self, kind: int, payload: bytes) -> list[tuple[int, bytes]]:
         """The answer to a question about one thing; raises OSError (ENOENT: it is not there)."""
-        return list(self._exchange(kind, NLM_F_REQUEST | NLM_F_ACK, payload))
+        return self._exchange(kind, NLM_F_REQUEST | NLM_F_ACK, payload)
 
-    def _exchange(self, kind: int, flags: int, payload: bytes) -> Iterator[tuple[int, bytes]]:
+    def _exchange(self, kind: int, flags: int, payload: bytes) -> list[tuple[int, bytes]]:
+        """Plain loops: a node may have ten thousands of chains, each asked for on its own."""
         self._sequence += 1
         sequence = self._sequence
         self._socket.send(_HEADER.pack(16 + len(payload), kind, flags, sequence, 0) + payload)
-        interrupted = False
-        view = memoryview(self._buffer)
+        receive, buffer, view, unpack = self._socket.recv_into, self._buffer, self._view, _HEADER.unpack_from
+        answers: list[tuple[int, bytes]] = []
+        seen = 0
         while True:
-            size = self._socket.recv_into(self._buffer)
-            position = 0
+            size, position = receive(buffer), 0
             while position + 16 <= size:
-                length, answer, marks, number, _ = _HEADER.unpack_from(self._buffer, position)
-                body = bytes(view[position + 16 : position + length])
+                length, answer, marks, number, _ = unpack(buffer, position)
+                if length < 16 or position + length > size:
+                    raise ValueError("the kernel's answer is longer than our buffer")
+                if number == sequence:
+                    seen |= marks
+                    body = view[position + 16 : position + length].tobytes()
+                    if answer in ENDS:
+                        _check(body, interrupted=bool(seen & NLM_F_DUMP_INTR))
+                        return answers
+                    answers.append((answer, body))
                 position += (length + 3) & ~3
-                if number != sequence:
-                    continue
-                interrupted = interrupted or bool(marks & NLM_F_DUMP_INTR)
-                if answer in {NLMSG_DONE, NLMSG_ERROR}:
-                    code = -struct.unpack_from("=i", body)[0] if len(body) >= 4 else 0
-                    if code == errno.EINTR or (interrupted and not code):
-                        raise InterruptedDumpError
-                    if code:
-                        raise OSError(code, os.strerror(code))
-                    return
-                yield answer, body
+
+
+def _check(body: bytes, *, interrupted: bool) -> None:
+    """The end of an answer: raises what it says."""
+    code = -struct.unpack_from("=i", body)[0] if len(body) >= 4 else 0
+    if code == errno.EINTR or (interrupted and not code):
+        raise InterruptedDumpError
+    if code:
+        raise OSError(code, os.strerror(code))
 
 
 def nested(kind: int, payload: bytes) -> bytes:

@@ -7,7 +7,7 @@ an error with one sentence, and a small file cannot unfold into the whole memory
 import dataclasses
 import types
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from enum import StrEnum
 from fractions import Fraction
 from functools import cache
@@ -16,14 +16,19 @@ from typing import Any, TypeVar, Union, cast, get_args, get_origin, get_type_hin
 
 import msgspec.msgpack
 
-from kubectl_packetpath.snapshot import SCHEMA, Snapshot
+from kubectl_packetpath.snapshot import SCHEMA, NetworkNamespace, Snapshot
+from kubectl_packetpath.snapshot.conntrack import Conntrack
 from kubectl_packetpath.snapshot.migrate import migrated
+from kubectl_packetpath.snapshot.nftables import Nftables
+from kubectl_packetpath.snapshot.xtables import LegacyTable
 
 T = TypeVar("T")
 MAGIC = b"PPSNAP\x00"
 LARGEST_BYTES = 1 << 30
 _ADDRESSES = (IPv4Address, IPv6Address)
 _NETWORKS = (IPv4Network, IPv6Network)
+_BIG = (Snapshot, NetworkNamespace, Nftables, Conntrack, LegacyTable)
+"""They hold tables of unbounded size."""
 _SCALARS = (str, int, float, bool, bytes)
 
 Convert = Callable[[Any], Any]
@@ -57,7 +62,54 @@ def decode(data: bytes) -> Snapshot:
 
 def encode_value(value: Any) -> bytes:
     """Any dataclass of the contract, compressed."""
-    return zlib.compress(msgspec.msgpack.encode(_plain(value)), 1)
+    deflate = zlib.compressobj(1)
+    squeezed = [deflate.compress(piece) for piece in _pieces(value)]
+    return b"".join((*squeezed, deflate.flush()))
+
+
+def _pieces(value: Any) -> Iterator[bytes]:
+    """The value as msgpack, part after part: the tables of a node are never in memory twice."""
+    if isinstance(value, _BIG):
+        fields = _told(value)
+        yield _msgpack_head(len(fields) + 1, small=0x80, large=0xDE)
+        for name, own in fields:
+            yield msgspec.msgpack.encode(name)
+            yield from _pieces(own)
+        yield msgspec.msgpack.encode("_") + msgspec.msgpack.encode(type(value).__name__)
+    elif type(value) is tuple and value and dataclasses.is_dataclass(value[0]):
+        yield _msgpack_head(len(value), small=0x90, large=0xDC)
+        for each in value:
+            yield from _pieces(each)
+    elif type(value) is bytes and len(value) < 1 << 32:
+        yield b"\xc6" + len(value).to_bytes(4, "big")
+        yield value
+    else:
+        yield msgspec.msgpack.encode(_plain(value))
+
+
+def _msgpack_head(count: int, *, small: int, large: int) -> bytes:
+    """How a map or a list of so many members begins."""
+    if count < 16:
+        return bytes([small | count])
+    return (
+        bytes([large]) + count.to_bytes(2, "big")
+        if count < 1 << 16
+        else bytes([large + 1]) + count.to_bytes(4, "big")
+    )
+
+
+def _told(value: Any) -> list[tuple[str, Any]]:
+    """The fields that are not what they are by default."""
+    return [
+        (name, own)
+        for name, default in _defaults(type(value))
+        if (own := getattr(value, name)) is not default
+    ]
+
+
+@cache
+def _defaults(kind: Any) -> tuple[tuple[str, Any], ...]:
+    return tuple((field.name, field.default) for field in dataclasses.fields(kind))
 
 
 def decode_value(kind: type[T], data: bytes) -> T:
@@ -107,12 +159,7 @@ def _plain(value: Any) -> Any:
     if isinstance(value, Mapping):
         return [[_plain(key), _plain(each)] for key, each in value.items()]
     if dataclasses.is_dataclass(value):
-        return {
-            field.name: _plain(own)
-            for field in dataclasses.fields(value)
-            if (own := getattr(value, field.name)) is not field.default
-            or field.default is dataclasses.MISSING
-        } | {"_": kind.__name__}
+        return {name: _plain(own) for name, own in _told(value)} | {"_": kind.__name__}
     raise TypeError(f"{kind.__name__} has no place in a recording")
 
 

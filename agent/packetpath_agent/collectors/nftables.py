@@ -28,6 +28,7 @@ from packetpath_agent.wire import NETLINK_NETFILTER, Netlink, again, name, neste
 
 SUBSYSTEM, HOOKS = 10, 12
 GETTABLE, GETCHAIN, GETRULE, GETSET, GETSETELEM, GETGEN, GETOBJ = 1, 4, 7, 10, 13, 16, 19
+RULES = nf_message(SUBSYSTEM, GETRULE)
 CATCH_ALL = 2
 _HEAD = 4
 
@@ -79,7 +80,8 @@ class NftReader:
 
     def rules(self, family: int, table: str, chain: str) -> tuple[bytes, ...]:
         """The rules of one chain, in order."""
-        return tuple(body for _, body in self._dump(GETRULE, family, name(1, table) + name(2, chain)))
+        wanted = nf_generation(family) + name(1, table) + name(2, chain)
+        return tuple([body[_HEAD:] for _, body in again(lambda: self._wire.dump(RULES, wanted))])
 
     def sets(self, family: int, table: str) -> tuple[NftSet, ...]:
         """The descriptions of all sets and maps of a table."""
