@@ -21,7 +21,6 @@ from testbed.state import Record, State, alone
 from testbed.waiting import DeadlineError, wait_until
 from testbed.wiring import OUTSIDE, ROUTER, Wiring, free_kubectl_link
 
-
 MACHINE = "_machine"
 """The name under which the whole machine is locked; no cluster can have it."""
 
@@ -204,6 +203,7 @@ def _brought_up(record: Record) -> Cluster:
 
     def start_node(node: NodeRuntime) -> None:
         node.start_machine()
+        node.wait_for_containerd()
         if not record.finished:
             node.load_images(archives)
 

@@ -4,7 +4,9 @@ import os
 import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
+from shutil import which
 
 from testbed import machine
 from testbed.state import State
@@ -25,7 +27,10 @@ class Component:
     place: str
     """`control`, or the node that it runs on."""
     name: str
+    prefix: tuple[str, ...]
+    """What to put before the command so that it runs in its place."""
     command: tuple[str, ...]
+    """The program and its arguments."""
     environment: Mapping[str, str]
     group_of_place: bool = False
     """Whether it starts in the group of the whole place, to move to its own later."""
@@ -48,12 +53,21 @@ class Component:
         self.log.parent.mkdir(parents=True, exist_ok=True)
         environment = {"PATH": machine.SYSTEM_PATH, "HOME": "/root"} | _go_settings() | dict(self.environment)
         subprocess.run(
-            [str(LAUNCH), str(self.log), *map(str, groups), "--", *self.command], env=environment, check=True
+            [str(LAUNCH), str(self.log), *map(str, groups), "--", *self.prefix, *self.command],
+            env=environment,
+            check=True,
         )
 
+    def pids(self) -> list[int]:
+        """The program's own processes. Its group may hold others that outlive it, such as containerd's shims."""
+        return self._pids_of(frozenset({Path(self.command[0]).resolve()}))
+
     def running(self) -> bool:
-        """Whether it runs."""
-        return bool(self.state.group.leaf(self.title).pids())
+        """Whether it runs, or is on its way."""
+        return bool(self.pids() or self._pids_of(_launchers()))
+
+    def _pids_of(self, programs: frozenset[Path]) -> list[int]:
+        return [pid for pid in self.state.group.leaf(self.title).pids() if _program_of(pid) in programs]
 
     def expect_running(self) -> None:
         """Stop with its log when it has ended."""
@@ -80,3 +94,17 @@ class Component:
 def _go_settings() -> dict[str, str]:
     """What Go's runtime was told: an emulated machine, say, spends its time better than on collecting garbage."""
     return {name: value for name, value in os.environ.items() if name in ("GODEBUG", "GOGC", "GOMAXPROCS")}
+
+
+@cache
+def _launchers() -> frozenset[Path]:
+    """What runs in a component's group before the component does, or as its parent."""
+    names = ("sh", "setsid", "nsenter", "env")
+    return frozenset(Path(which(name, path=machine.SYSTEM_PATH) or name).resolve() for name in names)
+
+
+def _program_of(pid: int) -> Path | None:
+    try:
+        return Path(f"/proc/{pid}/exe").readlink()
+    except OSError:  # it has just ended
+        return None

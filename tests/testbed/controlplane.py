@@ -131,6 +131,7 @@ class ControlPlane:
             state=self.state,
             place="control",
             name=name,
-            command=(*namespace.enter, str(program), *arguments),
+            prefix=tuple(namespace.enter),
+            command=(str(program), *arguments),
             environment={},
         )

@@ -1,6 +1,8 @@
 """One node: namespaces that look like a machine, with containerd, a kubelet and a proxy in them."""
 
 import json
+import socket
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -95,29 +97,23 @@ class NodeRuntime:
         self._set_up_network()
         self.containerd().start()
 
-    def load_images(self, archives: list[Path]) -> None:
-        """Import images, as soon as containerd takes them."""
+    def wait_for_containerd(self) -> None:
+        """Wait until it answers: the kubelet ends at once when it does not."""
         containerd = self.containerd()
+        path = f"/proc/{self.pid}/root/run/containerd/containerd.sock"
 
         def answers() -> bool:
             containerd.expect_running()
-            return Path(f"/proc/{self.pid}/root/run/containerd/containerd.sock").exists()
+            with socket.socket(socket.AF_UNIX) as client:
+                return client.connect_ex(path) == 0
 
-        wait_until(f"containerd of {self.spec.name} listens", answers, every_seconds=0.05)
+        wait_until(f"containerd of {self.spec.name} answers", answers, every_seconds=0.05)
+
+    def load_images(self, archives: Sequence[Path]) -> None:
+        """Import images."""
+        importing = ["env", f"PATH={self.path}", "ctr", "-n", "k8s.io", "images", "import"]
         for archive in archives:
-            succeed(
-                [
-                    *self.enter,
-                    "env",
-                    f"PATH={self.path}",
-                    "ctr",
-                    "-n",
-                    "k8s.io",
-                    "images",
-                    "import",
-                    str(archive),
-                ]
-            )
+            succeed([*self.enter, *importing, str(archive)])
 
     def components(self) -> tuple[Component, ...]:
         """Its programs besides the first process, in the order in which they start."""
@@ -181,14 +177,14 @@ class NodeRuntime:
 
     def _start_namespaces(self) -> None:
         """The group of the node becomes the root of its cgroup namespace, and so must be where it starts."""
-        program = program_path("pause", "pause")
         kinds = [f"--{kind}" for kind in ("mount", "pid", "uts", "ipc", "cgroup")]
-        script = (str(INIT_SCRIPT), str(self.folder), self.spec.name, "init", str(program))
+        script = (str(INIT_SCRIPT), str(self.folder), self.spec.name, "init")
         init = Component(
             state=self.state,
             place=self.spec.name,
             name="init",
-            command=(*self.namespace.enter, "unshare", *kinds, "--fork", "--kill-child", *script),
+            prefix=(*self.namespace.enter, "unshare", *kinds, "--fork", "--kill-child", *script),
+            command=(str(program_path("pause", "pause")),),
             environment={},
             group_of_place=True,
         )
@@ -214,7 +210,8 @@ class NodeRuntime:
             state=self.state,
             place=self.spec.name,
             name=name,
-            command=(*self.enter, *command) if self.group.leaf("init").pids() else command,
+            prefix=tuple(self.enter) if self.group.leaf("init").pids() else (),
+            command=command,
             environment={"PATH": self.path},
         )
 
