@@ -102,7 +102,7 @@ def _told(value: Any) -> list[tuple[str, Any]]:
     """The fields that are not what they are by default."""
     return [
         (name, own)
-        for name, default in _defaults(type(value))
+        for name, default in _defaults(value.__class__)
         if (own := getattr(value, name)) is not default
     ]
 
