@@ -5,6 +5,7 @@ of `ClusterSpec.of`. `namespace` is a Kubernetes namespace for one test. When a 
 components logged meanwhile.
 """
 
+import os
 import re
 import time
 from collections.abc import Generator, Iterator
@@ -15,6 +16,7 @@ import pytest
 from testbed.cluster import Cluster
 from testbed.pool import Pool, described
 from testbed.spec import ClusterSpec
+from testbed.vm import remote
 from testbed.workloads import namespace as namespace_object
 
 BED = "bed"
@@ -27,6 +29,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line(
         "markers", f"{BED}(**words): the cluster that a test needs, in the words of ClusterSpec.of"
     )
+    remote.register(config)
 
 
 def spec_of(item: pytest.Item) -> ClusterSpec:
@@ -66,6 +69,12 @@ def cluster(request: pytest.FixtureRequest, pool: Pool) -> Cluster:
     sizes = {component.log: _size(component.log) for component in cluster.components()}
     request.node.stash[LOGS] = sizes
     return cluster
+
+
+@pytest.fixture
+def results() -> Path:
+    """A folder for what tests leave: in the virtual machine, the one that the host sees."""
+    return Path(os.environ.get(remote.RESULTS_VARIABLE) or remote.RESULTS)
 
 
 @pytest.fixture

@@ -18,6 +18,8 @@ from testbed.machine import MissingOnMachineError
 
 PREFIX = "ppt-"
 ROOT = Path("/sys/fs/cgroup")
+CONTROLLERS = frozenset({"cpu", "cpuset", "io", "memory", "pids"})
+"""What runc and the kubelet need on nodes, where cgroup2 has it."""
 
 
 @cache
@@ -63,6 +65,8 @@ class Group:
                 _inherit_cpuset(hierarchy, self.path)
             joined.append(folder)
         joined[0].mkdir(parents=True, exist_ok=True)
+        for parent in reversed(self.folder.relative_to(unified()).parents):
+            _hand_down(unified() / parent)
         return joined
 
     def join(self, pids: Iterable[int]) -> None:
@@ -121,6 +125,14 @@ class Group:
             for folder in sorted((path for path in top.rglob("*") if path.is_dir()), reverse=True):
                 _remove_folder(folder)
             _remove_folder(top)
+
+
+def _hand_down(folder: Path) -> None:
+    """Let the groups below have the controllers that this one has. A group with processes of its own cannot."""
+    available = CONTROLLERS & set((folder / "cgroup.controllers").read_text().split())
+    missing = available - set((folder / "cgroup.subtree_control").read_text().split())
+    if missing:
+        (folder / "cgroup.subtree_control").write_text(" ".join(f"+{name}" for name in sorted(missing)))
 
 
 def groups_named(prefix: str) -> list[Group]:

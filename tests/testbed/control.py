@@ -12,6 +12,7 @@ from testbed.cgroups import Group
 from testbed.kube import Kube
 from testbed.netns import CommandError, Namespace
 from testbed.node import NodeRuntime
+from testbed.waiting import PATIENCE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +52,7 @@ class Place:
             capture_output=True,
             text=True,
             check=False,
-            timeout=timeout_seconds,
+            timeout=timeout_seconds * PATIENCE,
         )
         return Done(code=done.returncode, out=done.stdout, err=done.stderr)
 

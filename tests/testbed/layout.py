@@ -11,6 +11,7 @@ from testbed.spec import NodeSpec
 from testbed.state import Record, State
 from testbed.wiring import ROUTER, Wiring
 
+ATTACH_DETACH = "volumes.kubernetes.io/controller-managed-attach-detach"
 ZONE = "topology.kubernetes.io/zone"
 
 
@@ -33,6 +34,7 @@ def node_object(plan: AddressPlan, node: NodeSpec) -> dict[str, Any]:
     return {
         "apiVersion": "v1",
         "kind": "Node",
-        "metadata": {"name": node.name, "labels": labels},
+        # The kubelet sets this annotation too. flannel ends where there is none at all.
+        "metadata": {"name": node.name, "labels": labels, "annotations": {ATTACH_DETACH: "true"}},
         "spec": {"podCIDR": ranges[0], "podCIDRs": ranges},
     }

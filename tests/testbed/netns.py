@@ -5,6 +5,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from testbed.waiting import PATIENCE
+
 FOLDER = Path("/run/netns")
 
 
@@ -63,7 +65,12 @@ def batch(namespace: str | None, lines: Sequence[str]) -> None:
 def succeed(command: Sequence[str], stdin: str | None = None, timeout_seconds: float = 60) -> str:
     """Run a command that must succeed; what it printed."""
     done = subprocess.run(
-        list(command), input=stdin, capture_output=True, text=True, check=False, timeout=timeout_seconds
+        list(command),
+        input=stdin,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=timeout_seconds * PATIENCE,
     )
     if done.returncode != 0:
         given = f"\n{stdin}" if stdin else ""

@@ -17,6 +17,7 @@ from typing import Any, Literal
 
 from testbed.addresses import Address
 from testbed.control import Place, Pod
+from testbed.waiting import PATIENCE
 
 TESTS = Path(__file__).parents[1]
 Protocol = Literal["tcp", "udp", "sctp"]
@@ -80,6 +81,7 @@ def attempt(
     source_port: int | None = None,
 ) -> tuple[Result, ...]:
     """Open this many fresh connections from a place; how each ended."""
+    timeout_seconds *= PATIENCE
     request = {
         "address": str(address),
         "port": port,
@@ -94,7 +96,7 @@ def attempt(
         capture_output=True,
         text=True,
         check=False,
-        timeout=timeout_seconds * (count / 16 + 2) + 10,
+        timeout=timeout_seconds * (count / 16 + 2) + 10 * PATIENCE,
     )
     if done.returncode != 0:
         raise RuntimeError(f"Connecting from {source.title} failed: {done.stderr}")

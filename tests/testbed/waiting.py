@@ -7,7 +7,7 @@ from typing import TypeVar
 
 T = TypeVar("T")
 PATIENCE = float(os.environ.get("PACKETPATH_PATIENCE", "1"))
-"""How much later all deadlines are: slow machines, such as an emulated one, set it."""
+"""How much later all deadlines are, and how much rarer all looks: slow machines, such as an emulated one, set it."""
 
 
 class DeadlineError(Exception):
@@ -25,4 +25,4 @@ def wait_until(
             return seen
         if time.monotonic() > deadline:
             raise DeadlineError(f"Not within {timeout_seconds:.0f} s: {what}. Last seen: {seen!r}")
-        time.sleep(every_seconds)
+        time.sleep(every_seconds * PATIENCE)

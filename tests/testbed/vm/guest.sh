@@ -1,7 +1,9 @@
 #!/bin/sh
 # Makes the virtual machine an ordinary one, runs the script RESULTS/command, writes down how it ended, and powers off.
 results=$1
-export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root PACKETPATH_GUEST=1 PACKETPATH_PATIENCE=6
+export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root PACKETPATH_GUEST=1
+# Emulation is slow: longer deadlines, and less work for Go's garbage collector, as memory is not what is short.
+export PACKETPATH_PATIENCE=6 GOGC=400
 end() {
 	echo "$1" >"$results/code"
 	sync

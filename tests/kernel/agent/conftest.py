@@ -1,0 +1,13 @@
+"""One furnished namespace for all tests of the agent's reading."""
+
+from collections.abc import Iterator
+
+import pytest
+from kernel.agent.room import Full, furnished
+
+
+@pytest.fixture(scope="session")
+def full() -> Iterator[Full]:
+    """Everything loaded, everything read."""
+    with furnished("ppk-witness") as made:
+        yield made

@@ -1,0 +1,94 @@
+"""A pod that wants to deceive or to stop the agent: it loses its own answers at most."""
+
+import os
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from kubectl_packetpath.snapshot import Snapshot
+from kubectl_packetpath.snapshot.codec import decode, encode
+from packetpath_agent import files
+from packetpath_agent.live import LiveNamespace, LiveNode
+from packetpath_agent.netns import Found
+from testbed.netns import Namespace
+
+pytestmark = pytest.mark.kernel
+
+
+@pytest.fixture
+def hostile() -> Iterator[Namespace]:
+    """A namespace with devices of unpleasant names."""
+    namespace = Namespace(name="ppk-hostile")
+    if namespace.exists():
+        namespace.delete()
+    namespace.create()
+    try:
+        subprocess.run(
+            ["ip", "-n", namespace.name, "link", "add", b"b\xff\x1b[31m", "type", "veth", "peer", "name", b"\xc3("],
+            check=True,
+        )  # fmt: skip
+        yield namespace
+    finally:
+        namespace.delete()
+
+
+def test_names_that_are_no_text(hostile: Namespace) -> None:
+    """They become printable escapes, survive a recording, and their settings are found under them."""
+    state = LiveNamespace(Found(identity=1, path=hostile.path), is_host=True, pod=None)
+    state.read_everything()
+    read = Snapshot(node="n", taken_at="", namespaces=(state.narrowed(whole=True),))
+    value = state.sysctl("net/ipv4/conf/\\xc3(/forwarding")
+    state.close()
+    links = decode(encode(read)).host.links
+
+    assert isinstance(links, tuple)
+    assert {link.name for link in links} == {"lo", "b\\xff\x1b[31m", "\\xc3("}
+    assert value == "0"
+
+
+def test_a_link_does_not_lead_out_of_the_pod(tmp_path: Path) -> None:
+    """An absolute link is followed below the pod's own root, as the pod itself would."""
+    (tmp_path / "etc").mkdir()
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run/resolv").write_text("nameserver 192.0.2.53\n")
+    (tmp_path / "etc/resolv.conf").symlink_to("/run/resolv")
+    (tmp_path / "etc/hosts").symlink_to("/../../../../../../etc/passwd")
+
+    assert files.inside(str(tmp_path), "etc/resolv.conf") == "nameserver 192.0.2.53\n"
+    with pytest.raises(FileNotFoundError):
+        files.inside(str(tmp_path), "etc/hosts")
+
+
+def test_only_regular_files_are_read(tmp_path: Path) -> None:
+    """A pipe without a writer would stop the agent for ever."""
+    os.mkfifo(tmp_path / "resolv.conf")
+
+    with pytest.raises(OSError, match="not a regular file"):
+        files.inside(str(tmp_path), "resolv.conf")
+
+
+def test_a_file_is_read_up_to_its_bound(tmp_path: Path) -> None:
+    """What a pod makes huge stays small here, and bytes that are no text are escaped."""
+    (tmp_path / "resolv.conf").write_bytes(b"\xff" + b"x" * (1 << 20))
+
+    text = files.inside(str(tmp_path), "resolv.conf")
+
+    assert text.startswith("\\xffx")
+    assert len(text) <= files.MOST_BYTES + 3
+
+
+def test_a_namespace_that_is_gone_costs_only_itself(
+    hostile: Namespace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The others are read, and the recording says what is missing."""
+    gone = Found(identity=7, path=Path("/run/netns/ppk-was-here"), name="ppk-was-here")
+    there = Found(identity=hostile.path.stat().st_ino, path=hostile.path, name=hostile.name)
+    monkeypatch.setattr("packetpath_agent.netns.others", lambda: (gone, there))
+    node = LiveNode("n")
+    snapshot = node.snapshot()
+    node.close()
+
+    assert [each.name for each in snapshot.namespaces] == ["", "ppk-hostile"]
+    assert snapshot.troubles == ("namespace ppk-was-here was not read: No such file or directory",)

@@ -1,0 +1,131 @@
+"""Runs the tests marked `vm` inside of the virtual machine, all in one boot, and reports them as if they ran here.
+
+Outside, the first of them boots the machine, in which another pytest runs them all; there they are ordinary tests,
+with the same fixtures. What they leave in the folder `results` is kept on the host (see RESULTS).
+"""
+
+import json
+import os
+import shutil
+import sys
+from collections import defaultdict
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from testbed import build, machine
+from testbed.pool import KEEP
+from testbed.state import alone
+from testbed.vm.kernel import GUEST, why_not_run
+from testbed.vm.machine import VirtualMachine
+
+MARKER = "vm"
+RESULTS = build.cache_folder() / "vm" / "results"
+"""What the last boot left: the console, the reports, and whatever tests wrote."""
+RESULTS_VARIABLE = "PACKETPATH_RESULTS"
+REPORTS = "reports.jsonl"
+TIMEOUT_SECONDS = 1500
+"""For all tests together; an idle machine needs a fifth of it."""
+
+
+def register(config: pytest.Config) -> None:
+    """Take the part that this process has: the guest's, or the host's."""
+    if not os.environ.get(GUEST):
+        config.pluginmanager.register(Host(), "packetpath-vm-host")
+    elif RESULTS_VARIABLE in os.environ:
+        config.pluginmanager.register(Guest(config), "packetpath-vm-guest")
+
+
+class Guest:
+    """Writes down how each test went."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self.config = config
+        self.file = Path(os.environ[RESULTS_VARIABLE]) / REPORTS
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Line by line, so that a crash loses nothing."""
+        data = self.config.hook.pytest_report_to_serializable(config=self.config, report=report)
+        with self.file.open("a") as out:
+            out.write(json.dumps(data) + "\n")
+
+
+class Host:
+    """Boots the virtual machine for the first test that needs it, and passes its reports on."""
+
+    def __init__(self) -> None:
+        self.reports: dict[str, list[pytest.TestReport]] | None = None
+
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        """The first of them waits for all."""
+        for item in items:
+            if item.get_closest_marker(MARKER):
+                item.add_marker(pytest.mark.timeout(TIMEOUT_SECONDS + 60))
+
+    def pytest_runtest_protocol(self, item: pytest.Item, nextitem: pytest.Item | None) -> bool | None:
+        """Nothing of such a test runs here; where the machine cannot run, the test is skipped as usual."""
+        if item.get_closest_marker(MARKER) is None or _why_not() is not None:
+            return None
+        if self.reports is None:
+            chosen = [each.nodeid for each in item.session.items if each.get_closest_marker(MARKER)]
+            self.reports = _run(item.config, chosen)
+        item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
+        for report in self.reports.get(item.nodeid) or [_lost(item)]:
+            item.ihook.pytest_runtest_logreport(report=report)
+        item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
+        item.session._setupstate.teardown_exact(nextitem)
+        return True
+
+
+def _why_not() -> str | None:
+    built = all(each.target.exists() for each in build.program_sets() if each.needed_by_clusters)
+    return machine.why_not_run() or why_not_run() or (None if built else "The programs are not built.")
+
+
+def _run(config: pytest.Config, chosen: Sequence[str]) -> dict[str, list[pytest.TestReport]]:
+    build.build()
+    with alone("virtual-machine"):
+        shutil.rmtree(RESULTS, ignore_errors=True)
+        VirtualMachine(results=RESULTS).run(
+            [
+                sys.executable,
+                "-m",
+                "pytest",
+                "-p",
+                "no:cacheprovider",
+                "-p",
+                "no:randomly",
+                "--maxfail=4",
+                *chosen,
+            ],
+            folder=config.rootpath,
+            environment={RESULTS_VARIABLE: str(RESULTS), KEEP: "1"},
+            timeout_seconds=TIMEOUT_SECONDS,
+        )
+        return _read_reports(config)
+
+
+def _read_reports(config: pytest.Config) -> dict[str, list[pytest.TestReport]]:
+    reports: dict[str, list[pytest.TestReport]] = defaultdict(list)
+    file = RESULTS / REPORTS
+    for line in file.read_text().splitlines() if file.exists() else ():
+        data: dict[str, Any] = json.loads(line)
+        report = config.hook.pytest_report_from_serializable(config=config, data=data)
+        reports[report.nodeid].append(report)
+    return reports
+
+
+def _lost(item: pytest.Item) -> pytest.TestReport:
+    """The guest ended without a word on a test: what it said last."""
+    console = RESULTS / "console.log"
+    said = console.read_text(errors="replace")[-3000:] if console.exists() else "nothing"
+    return pytest.TestReport(
+        nodeid=item.nodeid,
+        location=item.location,
+        keywords={},
+        outcome="failed",
+        longrepr=f"The virtual machine did not report this test. It said last:\n{said}",
+        when="call",
+    )
