@@ -1,0 +1,1 @@
+"""What the API's objects say about an HTTP request: which rule takes it, and to whom it goes on."""
