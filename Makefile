@@ -29,6 +29,10 @@ cluster: .venv/.installed ## bring a test cluster up (NAME=dev CLUSTER="--nodes 
 cluster-down: .venv/.installed ## remove it, and everything that it left
 	@$(TESTBED) down --name $(NAME)
 
+.PHONY: vm
+vm: .venv/.installed ## run COMMAND (else: bring up a cluster with IPVS and WireGuard) in a virtual machine with all of Linux's modules
+	@$(TESTBED) vm -- $(COMMAND)
+
 .PHONY: test
 test: .venv/.installed ## all checks and tests that this machine can run
 	@sh tests/prepare.sh

@@ -6,7 +6,9 @@ if [ "$(uname -s)" != Linux ] || [ "$(id -u)" != 0 ]; then
 	echo "tests/prepare: kernel and cluster tests need root on Linux; the others run" >&2
 	exit 0
 fi
-missing=$(awk '!/^#/ && NF == 2 {print $1}' tests/testbed/packages.txt | while read -r what; do
+lists=tests/testbed/packages.txt
+[ "$(uname -m)" != x86_64 ] || lists="$lists tests/testbed/vm/packages.txt"
+missing=$(awk '!/^#/ && NF == 2 {print $1}' $lists | while read -r what; do
 	case "$what" in
 	/*) [ -e "$what" ] || echo "$what" ;;
 	*) command -v "$what" >/dev/null 2>&1 || echo "$what" ;;

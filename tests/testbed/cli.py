@@ -11,7 +11,8 @@ from testbed.component import ComponentDiedError
 from testbed.netns import CommandError
 from testbed.networks import names as network_names
 from testbed.spec import ClusterSpec, Family, Proxy
-from testbed.state import Record, State
+from testbed.state import Record, State, alone
+from testbed.vm.machine import RESULTS, VirtualMachine
 from testbed.waiting import DeadlineError
 
 EXPECTED = (
@@ -55,6 +56,13 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--name", default="dev")
     command.add_argument("archive", type=Path)
     command.set_defaults(run=_load_image)
+    command = commands.add_parser(
+        "vm", help="run a command in the virtual machine, whose kernel has ip_vs, wireguard, ipip and more"
+    )
+    command.add_argument(
+        "words", nargs="*", metavar="WORD", help="the command; a cluster with IPVS otherwise"
+    )
+    command.set_defaults(run=_vm)
     return parser
 
 
@@ -118,3 +126,19 @@ def _list(given: argparse.Namespace) -> None:
 
 def _load_image(given: argparse.Namespace) -> None:
     Cluster.load(given.name).load_image(given.archive)
+
+
+def _vm(given: argparse.Namespace) -> None:
+    build.build()
+    words = ["--nodes", "2", "--proxy", Proxy.IPVS, "--network", "flannel-wireguard", "--family", "dual"]
+    command = given.words or [sys.executable, "-m", "testbed", "up", *words]
+    with alone("virtual-machine"):
+        ended = VirtualMachine(results=RESULTS).run(
+            command,
+            folder=Path.cwd(),
+            environment={"PYTHONPATH": str(Path(__file__).parents[1])},
+            shown=True,
+        )
+    build.say(f"The virtual machine ran for {ended.seconds:.0f} s. What the command left is in {RESULTS}.")
+    if ended.code:
+        raise CommandError(f"{' '.join(command)} failed ({ended.code}) in the virtual machine.")

@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -13,6 +14,7 @@ from testbed.state import State
 
 LAUNCH = Path(__file__).with_name("launch.sh")
 LOG_TAIL_BYTES = 4000
+LOOKS = 10
 
 
 class ComponentDiedError(Exception):
@@ -63,8 +65,15 @@ class Component:
         return self._pids_of(frozenset({Path(self.command[0]).resolve()}))
 
     def running(self) -> bool:
-        """Whether it runs, or is on its way."""
-        return bool(self.pids() or self._pids_of(_launchers()))
+        """Whether it runs, or is on its way. Between two looks a process may have become the next one."""
+        wanted = _launchers() | {Path(self.command[0]).resolve()}
+        for _ in range(LOOKS):
+            if self._pids_of(wanted):
+                return True
+            if not self.state.group.leaf(self.title).pids():
+                return False
+            time.sleep(0.01)
+        return False
 
     def _pids_of(self, programs: frozenset[Path]) -> list[int]:
         return [pid for pid in self.state.group.leaf(self.title).pids() if _program_of(pid) in programs]

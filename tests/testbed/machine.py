@@ -34,9 +34,9 @@ class Requirement:
         return shutil.which(self.what, path=SYSTEM_PATH) is not None
 
 
-def requirements() -> tuple[Requirement, ...]:
-    """Everything the test bed uses of the system."""
-    lines = (line.split() for line in PACKAGES.read_text().splitlines() if line and not line.startswith("#"))
+def requirements(listed: Path = PACKAGES) -> tuple[Requirement, ...]:
+    """Everything the test bed, or a part of it with a list of its own, uses of the system."""
+    lines = (line.split() for line in listed.read_text().splitlines() if line and not line.startswith("#"))
     return tuple(Requirement(what=what, package=package) for what, package in lines)
 
 
@@ -73,7 +73,9 @@ def why_not_proxies(spec: ClusterSpec) -> str | None:
 
 def why_not_links(kind: str | None) -> str | None:
     """Why this machine's kernel cannot make devices of a kind, or None. To try it is the only sure way to know."""
-    command = ["unshare", "--net", "ip", "link", "add", "probe", "type", str(kind)]
+    # The kernel makes tunl0 and its like by itself, and only one tunnel with the same ends.
+    ends = ["local", "192.0.2.1", "remote", "192.0.2.2"] if kind == "ipip" else []
+    command = ["unshare", "--net", "ip", "link", "add", "probe", "type", str(kind), *ends]
     if kind is None or subprocess.run(command, capture_output=True, check=False).returncode == 0:
         return None
     return f"This kernel has no {kind} (modprobe {kind} loads it where it is a module); the virtual machine's has it."

@@ -46,6 +46,10 @@ class Pool:
         while len(self._alive) >= MOST_ALIVE:
             self._take_down(next(iter(self._alive)))
         name, lock = _own_name(wanted)
+        if not os.environ.get(KEEP):
+            Cluster.down(
+                name
+            )  # a session that was killed left it, with pods that seem to run until its nodes look
         wait_for_room(spec)
         try:
             self._alive[wanted] = (Cluster.up(replace(spec, name=name)), lock)

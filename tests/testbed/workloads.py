@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from testbed.images import AGNHOST
+from testbed.waiting import PATIENCE
 
 TCP_PORT, UDP_PORT, SCTP_PORT = 8080, 8081, 8082
 CONTAINER = "server"
@@ -47,7 +48,8 @@ class Server:
                     "readinessProbe": {
                         "httpGet": {"path": "/healthz", "port": TCP_PORT},
                         "periodSeconds": 1,
-                        "failureThreshold": 1,
+                        "failureThreshold": 1 if PATIENCE == 1 else 5,
+                        "timeoutSeconds": round(2 * PATIENCE),
                     },
                 }
             ],

@@ -23,14 +23,7 @@ PACKAGE = "linux-image-amd64"
 """Debian's newest kernel; the package that this one depends on holds the files."""
 FIRST_MODULES = ("virtio_pci", "9pnet_virtio", "9p", "overlay")
 """What the first process needs before it sees the host's files, where all other modules are."""
-PROGRAMS = {
-    "qemu-system-x86_64": "qemu-system-x86",
-    "busybox": "busybox-static",
-    "modprobe": "kmod",
-    "cpio": "cpio",
-    "dpkg-deb": "dpkg",
-    "apt-get": "apt",
-}
+PACKAGES = Path(__file__).with_name("packages.txt")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,11 +44,7 @@ def why_not_run() -> str | None:
         return f"The virtual machine's kernel is for x86_64, and this is {platform.machine()}."
     if os.geteuid() != 0:
         return "The virtual machine needs root, whose files it shows to its guest."
-    missing = [
-        package
-        for program, package in PROGRAMS.items()
-        if not shutil.which(program, path=machine.SYSTEM_PATH)
-    ]
+    missing = {each.package for each in machine.requirements(PACKAGES) if not each.met()}
     if missing:
         return f"The virtual machine needs Debian's packages: apt-get install {' '.join(sorted(missing))}."
     return None

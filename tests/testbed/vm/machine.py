@@ -11,9 +11,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from testbed import machine
+from testbed import build, machine
 from testbed.vm import kernel
 
+RESULTS = build.cache_folder() / "vm" / "results"
+"""What the last boot left: the console, the reports, and whatever tests wrote."""
 NO_CODE = 125
 """The guest ended without saying how its command did."""
 GUEST_SCRIPT = Path(__file__).with_name("guest.sh")

@@ -19,11 +19,9 @@ from testbed import build, machine
 from testbed.pool import KEEP
 from testbed.state import alone
 from testbed.vm.kernel import GUEST, why_not_run
-from testbed.vm.machine import VirtualMachine
+from testbed.vm.machine import RESULTS, VirtualMachine
 
 MARKER = "vm"
-RESULTS = build.cache_folder() / "vm" / "results"
-"""What the last boot left: the console, the reports, and whatever tests wrote."""
 RESULTS_VARIABLE = "PACKETPATH_RESULTS"
 REPORTS = "reports.jsonl"
 TIMEOUT_SECONDS = 1500
