@@ -8,9 +8,12 @@ Kubernetes: https://kubernetes.io/docs/reference/kubernetes-api/service-resource
 from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network
 
+from kubectl_packetpath.cluster.policy.objects import NO_POLICIES, Policies
 from kubectl_packetpath.packet import Address
+from kubectl_packetpath.snapshot.absent import Absent, Section, Why
 
 Network = IPv4Network | IPv6Network
+NOT_ASKED = Absent(why=Why.NOT_ASKED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,10 +151,19 @@ class Node:
     pod_networks: tuple[Network, ...] = ()
     zone: str = ""
     ready: bool = True
+    labels: tuple[tuple[str, str], ...] = ()
 
     def address(self, version: int) -> Address | None:
         """Its first address of this IP version."""
         return next((address for address in self.addresses if address.version == version), None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Namespace:
+    """A namespace, which policies choose by its labels."""
+
+    name: str
+    labels: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -166,6 +178,8 @@ class Cluster:
     slices: tuple[EndpointSlice, ...] = ()
     pods: tuple[Pod, ...] = ()
     nodes: tuple[Node, ...] = ()
+    namespaces: Section[Namespace] = NOT_ASKED
+    policies: Policies = NO_POLICIES
 
     def service(self, namespace: str, name: str) -> Service | None:
         """A Service by name."""

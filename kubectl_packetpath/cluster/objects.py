@@ -15,13 +15,16 @@ from kubectl_packetpath.cluster.model import (
     Endpoint,
     EndpointPort,
     EndpointSlice,
+    Namespace,
     Network,
     Node,
     Pod,
     Service,
     ServicePort,
 )
+from kubectl_packetpath.cluster.policy.read import policies_of
 from kubectl_packetpath.packet import Address
+from kubectl_packetpath.snapshot.absent import Absent, Why
 
 Json = Mapping[str, Any]
 ZONE_LABEL = "topology.kubernetes.io/zone"
@@ -37,6 +40,12 @@ def cluster_of(objects: Mapping[str, Iterable[Json]], *, context: str = "", name
         slices=tuple(slice_of(each) for each in objects.get("endpointslices", ())),
         pods=tuple(pod_of(each) for each in objects.get("pods", ())),
         nodes=tuple(sorted((node_of(each) for each in objects.get("nodes", ())), key=lambda n: n.name)),
+        namespaces=(
+            tuple(namespace_of(each) for each in objects["namespaces"])
+            if "namespaces" in objects
+            else Absent(why=Why.NOT_ASKED, detail="namespaces were not recorded")
+        ),
+        policies=policies_of(objects),
     )
 
 
@@ -158,7 +167,14 @@ def node_of(given: Json) -> Node:
         ready=any(
             c.get("type") == "Ready" and c.get("status") == "True" for c in _rows(status, "conditions")
         ),
+        labels=_pairs(meta.get("labels")),
     )
+
+
+def namespace_of(given: Json) -> Namespace:
+    """A namespace."""
+    meta = _part(given, "metadata")
+    return Namespace(name=_text(meta, "name"), labels=_pairs(meta.get("labels")))
 
 
 def _part(given: Json, key: str) -> Json:
