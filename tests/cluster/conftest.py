@@ -17,6 +17,7 @@ from testbed.cluster import Cluster
 from testbed.pool import Pool, described
 from testbed.spec import ClusterSpec
 from testbed.vm import remote
+from testbed.vm.machine import RESULTS
 from testbed.workloads import namespace as namespace_object
 
 BED = "bed"
@@ -74,7 +75,7 @@ def cluster(request: pytest.FixtureRequest, pool: Pool) -> Cluster:
 @pytest.fixture
 def results() -> Path:
     """A folder for what tests leave: in the virtual machine, the one that the host sees."""
-    return Path(os.environ.get(remote.RESULTS_VARIABLE) or remote.RESULTS)
+    return Path(os.environ.get(remote.RESULTS_VARIABLE) or RESULTS)
 
 
 @pytest.fixture
