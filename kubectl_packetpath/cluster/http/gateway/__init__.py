@@ -1,0 +1,1 @@
+"""What the objects of the Gateway API say about a request or a connection."""
