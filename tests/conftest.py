@@ -31,9 +31,16 @@ def _why_no_virtual_machine() -> str | None:
     return reason
 
 
+def _why_no_oracle() -> str | None:
+    if build.program_set("cyclonus").target.exists():
+        return None
+    return "cyclonus, the judge of policies, is not built: `make testbed` does it, with Go, in minutes."
+
+
 REASONS: dict[str, Callable[[], str | None]] = {
     "kernel": cache(machine.why_not_run),
     "cluster": cache(_why_no_cluster),
+    "oracle": cache(_why_no_oracle),
     "vm": cache(_why_no_virtual_machine),
 }
 """Per marker: why its tests cannot run here, or None."""
