@@ -116,8 +116,11 @@ class Packet:
     """Owner of the local socket that sent it; None for a packet that came from outside."""
     gid: int | None = None
     inner: "Packet | None" = None
-    """The packet that this one carries (VXLAN, IPIP, …)."""
+    """The packet that this one carries, with the link addresses of its frame where it is carried with them."""
+    encapsulation: str = ""
+    """How it is carried, by the kind of the device that wrapped it: `vxlan`, `ipip`, `wireguard`, …"""
     vni: int | None = None
+    """VXLAN or Geneve network identifier."""
 
     @property
     def family(self) -> int:
@@ -135,10 +138,24 @@ class Packet:
             source=self.source, destination=self.destination, protocol=self.protocol, sport=sport, dport=dport
         )
 
+    @property
+    def innermost(self) -> "Packet":
+        """What a socket sent, below all that tunnels have put around it."""
+        packet = self
+        while packet.inner is not None:
+            packet = packet.inner
+        return packet
+
     def __str__(self) -> str:
-        """For people: `tcp 10.0.0.1:40000 > 10.96.0.1:443`."""
+        """For people: `tcp 10.0.0.1:40000 > 10.96.0.1:443`; what it carries stands in brackets."""
         name = PROTOCOL_NAMES.get(self.protocol, f"protocol {self.protocol}")
-        return f"{name} {endpoint(self.source, self.sport)} > {endpoint(self.destination, self.dport)}"
+        ends = f"{name} {endpoint(self.source, self.sport)} > {endpoint(self.destination, self.dport)}"
+        return ends if self.inner is None else f"{ends} ({self.wrapping}: {self.inner})"
+
+    @property
+    def wrapping(self) -> str:
+        """How it carries another one: `vxlan 1`, `ipip`."""
+        return self.encapsulation if self.vni is None else f"{self.encapsulation} {self.vni}"
 
 
 def endpoint(address: Address, port: int | None) -> str:

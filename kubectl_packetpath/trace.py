@@ -203,6 +203,7 @@ class Path:
         return any(
             step.kind is StepKind.REWROTE
             and step.before is not None
+            and step.before.inner is None
             and step.after is not None
             and step.before.source != step.after.source
             for step in self.steps

@@ -38,6 +38,10 @@ class Vxlan:
     ttl: int = 0
     tos: int = 0
     udp_checksum: bool = True
+    port_range: tuple[int, int] | None = None
+    """Range of the outer source ports; None: the host's own for local ports."""
+    df: str = "unset"
+    """Whether an outer IPv4 packet may be fragmented: unset (it may), set, or inherit from the packet inside."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,6 +16,7 @@ from kubectl_packetpath.trace import Ending, Hop, Path, Step, StepKind, Trace, V
 from kubectl_packetpath.walk import explore
 from kubectl_packetpath.walk.here import scaled
 from kubectl_packetpath.walk.underlay import Arrival, Underlay, device_with, rows
+from kubectl_packetpath.walk.wires import scrubbed
 
 MOST_CROSSINGS = 8
 """Wires between nodes that one packet may take before it counts as looping."""
@@ -230,7 +231,7 @@ def _over_the_wire(leg: _Leg, egress: explore.Egress, cluster: Cluster, crossing
         lost = _lost_sight(arrival.node, leg.packet, leg.connections, reason)
         yield _joined(leg, lost, weight, ())
         return
-    packet = replace(leg.packet, connection=None, mark=0, priority=0, uid=None, gid=None)
+    packet = scrubbed(leg.packet, keep_mark=False)
     start = explore.ReceivedOn(namespace=node.host().identity, device=device.name, packet=packet)
     for onward in _follow(node, start, leg.connections, cluster, crossings + 1):
         yield _joined(leg, onward, weight, _wire(arrival))

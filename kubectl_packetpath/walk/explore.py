@@ -10,7 +10,7 @@ from fractions import Fraction
 from kubectl_packetpath.packet import Address, Connection, Flow, Packet, State
 from kubectl_packetpath.snapshot.links import Link
 from kubectl_packetpath.snapshot.state import NamespaceState, NodeState
-from kubectl_packetpath.trace import Ending, Hop, Outcome, Step, StepKind, Verdict
+from kubectl_packetpath.trace import Ending, History, Hop, Outcome, Step, StepKind, Verdict
 from kubectl_packetpath.walk import wires
 from kubectl_packetpath.walk.here import ended, go_on, scaled, unknown
 from kubectl_packetpath.walk.namespace import originate, receive
@@ -151,6 +151,7 @@ def _visited(
 
 def _original(packet: Packet) -> Packet:
     """The packet as the socket sent it, before any NAT of this namespace."""
+    packet = packet.innermost
     connection = packet.connection
     if connection is None or connection.is_reply:
         return packet
@@ -165,13 +166,22 @@ def _original(packet: Packet) -> Packet:
 
 
 def _remembered(connections: Connections, key: Key, outcome: Outcome) -> Connections:
-    """A connection is in the table once its first packet has left or was delivered."""
-    connection = outcome.packet.connection
-    arrived = outcome.ending is None or outcome.ending.verdict in {Verdict.DELIVERED, Verdict.REFUSED}
-    if connection is None or not arrived or connection.state in {State.INVALID, State.UNTRACKED}:
+    """A connection is in the table once its first packet has left, was delivered, or went into or out of a tunnel."""
+    if outcome.ending is not None and outcome.ending.verdict not in {Verdict.DELIVERED, Verdict.REFUSED}:
         return connections
-    kept = replace(connection, is_reply=False, confirmed=True, dnat_done=True, snat_done=True)
-    return connections.with_tracked(key, kept)
+    for packet in (*_nested(outcome.history), outcome.packet):
+        connection = packet.connection
+        if connection is not None and connection.state not in {State.INVALID, State.UNTRACKED}:
+            kept = replace(connection, is_reply=False, confirmed=True, dnat_done=True, snat_done=True)
+            connections = connections.with_tracked(key, kept)
+    return connections
+
+
+def _nested(history: History | None) -> Iterator[Packet]:
+    """The packets that tunnels of this namespace have wrapped, and those that they have unwrapped."""
+    for step in history or ():
+        if step.kind in {StepKind.ENCAPSULATED, StepKind.DECAPSULATED} and step.before is not None:
+            yield step.before
 
 
 def _leave(journey: _Journey, place: Place, departure: Departure, device: Link) -> Iterator[NodePath]:

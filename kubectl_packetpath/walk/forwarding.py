@@ -8,10 +8,9 @@ Kernel: net/ipv4/ip_input.c, ip_forward.c, ip_output.c; net/ipv6/ip6_input.c, ip
 from collections.abc import Iterator
 from dataclasses import replace
 
-from kubectl_packetpath.packet import Packet
 from kubectl_packetpath.snapshot.links import Link
 from kubectl_packetpath.trace import Ending, Outcome, Step, StepKind, Verdict
-from kubectl_packetpath.walk import xfrm
+from kubectl_packetpath.walk import tunnels, xfrm
 from kubectl_packetpath.walk.delivery import deliver
 from kubectl_packetpath.walk.here import Hook, ended, scaled, unknown
 from kubectl_packetpath.walk.hooks import run_hook
@@ -70,7 +69,10 @@ def _local(place: Place, outcome: Outcome, ports: Ports) -> Iterator[Departure]:
     here = place.here(Hook.INPUT, in_device=ports.device, physical_in=ports.physical)
     for result in run_hook(here, outcome.packet, outcome.history):
         branch = below(outcome, result)
-        yield Departure(outcome=branch if branch.ending is not None else deliver(here, branch, place.own))
+        if branch.ending is None and branch.packet.inner is not None:
+            yield tunnels.unwrap(place, branch)
+        else:
+            yield Departure(outcome=branch if branch.ending is not None else deliver(here, branch, place.own))
 
 
 def _forward(place: Place, outcome: Outcome, ports: Ports, way: Way) -> Iterator[Departure]:
@@ -143,12 +145,9 @@ def addressed(place: Place, outcome: Outcome, way: Way, device: Link) -> Departu
             verdict=Verdict.NO_NEIGHBOUR, reason=reason, remedy=f"ip neigh show {next_hop} dev {device.name}"
         )
         return Departure(outcome=ended(outcome, ending, because=found.because))
+    before, packet = packet, replace(packet, source_mac=device.mac, destination_mac=found.mac)
     if found.mac:
         text = f"{next_hop} is at {found.mac} on {device.name}"
-        outcome = noted(outcome, Step(kind=StepKind.RESOLVED, text=text, because=found.because))
-    packet = _with_macs(packet, device, found.mac)
+        step = Step(kind=StepKind.RESOLVED, text=text, because=found.because, before=before, after=packet)
+        outcome = noted(outcome, step)
     return Departure(outcome=with_packet(outcome, packet), device=device, next_hop=way.gateway)
-
-
-def _with_macs(packet: Packet, device: Link, mac: str) -> Packet:
-    return replace(packet, source_mac=device.mac, destination_mac=mac)

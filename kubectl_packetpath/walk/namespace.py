@@ -11,33 +11,39 @@ from kubectl_packetpath.snapshot.absent import Absent
 from kubectl_packetpath.snapshot.links import Link
 from kubectl_packetpath.snapshot.nftables import NFPROTO_INET, NFPROTO_NETDEV
 from kubectl_packetpath.trace import Ending, History, Outcome, Step, StepKind, Verdict
+from kubectl_packetpath.walk import tunnels
 from kubectl_packetpath.walk.bridge import receive_frame, transmit
 from kubectl_packetpath.walk.forwarding import send_out, take_in, too_big
 from kubectl_packetpath.walk.here import Here, Hook, ended, go_on, scaled, unknown
 from kubectl_packetpath.walk.hooks import run_hook
-from kubectl_packetpath.walk.output_route import OutputDecision, route_again, route_output
+from kubectl_packetpath.walk.output_route import OutputDecision, route_again, route_output, route_wrapped
 from kubectl_packetpath.walk.place import Departure, Place, Ports, assumed, below, noted, with_packet
 from kubectl_packetpath.walk.segment import bridge_of
 from kubectl_packetpath.walk.tables import tables_of
 
 INGRESS_HOOK = {NFPROTO_NETDEV: 0, NFPROTO_INET: 5}
 AGGREGATES = {"bond", "team"}
-MOST_LOOPBACKS = 4
+MOST_TURNS = 8
+"""Times that a packet may come back by loopback, or go into or out of a tunnel, within one namespace."""
 
 
 def receive(
     place: Place, packet: Packet, device: Link, history: History | None = None
 ) -> Iterator[Departure]:
     """A packet comes in by this device."""
-    step = Step(kind=StepKind.RECEIVED, text=f"{device.name} takes {packet}")
-    outcome = noted(go_on(packet, history), step)
+    yield from _settled(place, _come_in(place, go_on(packet, history), device), 0)
+
+
+def _come_in(place: Place, outcome: Outcome, device: Link) -> Iterator[Departure]:
+    step = Step(kind=StepKind.RECEIVED, text=f"{device.name} takes {outcome.packet}")
+    outcome = noted(outcome, step)
     if not device.is_up:
         ending = Ending(verdict=Verdict.DROPPED, reason=f"{device.name} is down")
         yield Departure(outcome=ended(outcome, ending, kind=StepKind.DROPPED))
         return
     for text in _programs(place, device, incoming=True):
         outcome = assumed(outcome, text)
-    yield from _settled(place, _received(place, outcome, device), 0)
+    yield from _received(place, outcome, device)
 
 
 def _received(place: Place, outcome: Outcome, device: Link) -> Iterator[Departure]:
@@ -149,11 +155,16 @@ def _leave(place: Place, outcome: Outcome, decision: OutputDecision) -> Iterator
 
 
 def _settled(place: Place, departures: Iterator[Departure], loopbacks: int) -> Iterator[Departure]:
-    """Follow what does not really leave: loopback, and a bridge that still has to choose a port."""
+    """Follow what does not really leave: loopback, a tunnel, and a bridge that still has to choose a port."""
     for departure in departures:
         device, outcome = departure.device, departure.outcome
         if device is None or outcome.ending is not None:
             yield departure
+        elif loopbacks >= MOST_TURNS:
+            ending = Ending(verdict=Verdict.LOOPED, reason=f"the packet goes round by {device.name}")
+            yield Departure(outcome=ended(outcome, ending))
+        elif departure.comes_in:
+            yield from _settled(place, _come_in(place, outcome, device), loopbacks + 1)
         elif device.is_loopback:
             yield from _loop(place, outcome, device, loopbacks)
         elif device.kind == "bridge" and not departure.bridged:
@@ -163,14 +174,40 @@ def _settled(place: Place, departures: Iterator[Departure], loopbacks: int) -> I
         else:
             for text in _programs(place, device, incoming=False):
                 outcome = assumed(outcome, text)
-            yield replace(departure, outcome=outcome)
+            told = replace(departure, outcome=outcome)
+            if tunnels.wraps(device):
+                yield from _settled(place, _wrapped(place, told, device), loopbacks + 1)
+            else:
+                yield told
+
+
+def _wrapped(place: Place, departure: Departure, tunnel: Link) -> Iterator[Departure]:
+    """A tunnel device makes a packet of this host's own out of it, which takes its way out like any other."""
+    if not tunnel.is_up:
+        ending = Ending(verdict=Verdict.DROPPED, reason=f"{tunnel.name} is down")
+        yield Departure(outcome=ended(departure.outcome, ending, kind=StepKind.DROPPED))
+        return
+    here = place.here(Hook.OUTPUT)
+    for wrapping in tunnels.wrap(place, departure, tunnel):
+        if wrapping.outer is None:
+            yield Departure(outcome=wrapping.outcome)
+            continue
+        for decision in route_wrapped(here, wrapping.outer, wrapping.bound_to):
+            way, device = decision.way, decision.device
+            if way is not None and way.type == "local":
+                yield tunnels.turn_back(place, wrapping, decision.packet)
+                continue
+            branch = tunnels.noted_wrapping(wrapping, decision.packet)
+            branch = replace(branch, weight=scaled(branch.weight, decision.weight))
+            if device is not None and device.index == tunnel.index:
+                reason = f"the way to {decision.packet.destination} goes by the tunnel {tunnel.name} itself"
+                ending = Ending(verdict=Verdict.LOOPED, reason=reason)
+                yield Departure(outcome=ended(branch, ending, because=decision.because))
+            else:
+                yield from _output(place, branch, decision)
 
 
 def _loop(place: Place, outcome: Outcome, device: Link, loopbacks: int) -> Iterator[Departure]:
-    if loopbacks >= MOST_LOOPBACKS:
-        ending = Ending(verdict=Verdict.LOOPED, reason="the packet goes round by the loopback device")
-        yield Departure(outcome=ended(outcome, ending))
-        return
     outcome = with_packet(outcome, replace(outcome.packet, source_mac="", destination_mac=""))
     step = Step(kind=StepKind.RECEIVED, text=f"{device.name} brings it back to this namespace")
     ports = Ports(device=device, looped=True)

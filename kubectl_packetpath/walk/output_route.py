@@ -13,7 +13,7 @@ from kubectl_packetpath.snapshot.links import Link
 from kubectl_packetpath.trace import Ending, Fact, Verdict
 from kubectl_packetpath.walk.here import Here
 from kubectl_packetpath.walk.input_route import NO_ROUTE_TYPES, query_for
-from kubectl_packetpath.walk.routing import Way, fib_lookup
+from kubectl_packetpath.walk.routing import RouteQuery, Way, fib_lookup
 from kubectl_packetpath.walk.sources import preferred_source
 from kubectl_packetpath.walk.tables import tables_of
 
@@ -32,8 +32,16 @@ class OutputDecision:
 
 def route_output(here: Here, packet: Packet) -> Iterator[OutputDecision]:
     """Every way out for a packet of this namespace; an unspecified source is chosen."""
+    yield from _ways_out(here, packet, query_for(packet, None))
+
+
+def route_wrapped(here: Here, packet: Packet, bound_to: Link | None) -> Iterator[OutputDecision]:
+    """Every way out for a packet that a tunnel made: the kernel's own, whoever sent what it carries."""
+    yield from _ways_out(here, packet, replace(query_for(packet, None), oif=bound_to, uid=0))
+
+
+def _ways_out(here: Here, packet: Packet, query: RouteQuery) -> Iterator[OutputDecision]:
     unbound = packet.source.is_unspecified
-    query = query_for(packet, None)
     if unbound:
         query = replace(query, source=None)
     elif _foreign(here, packet):

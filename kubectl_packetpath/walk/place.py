@@ -65,6 +65,8 @@ class Departure:
     """The gateway; None where the destination itself is the neighbour, and for bridged frames."""
     bridged: bool = False
     """The frame has been given to a port by a bridge; a routed packet still has to pass one."""
+    comes_in: bool = False
+    """It does not leave by the device but comes in by it: a tunnel has unwrapped it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

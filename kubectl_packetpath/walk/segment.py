@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from kubectl_packetpath.snapshot.links import BRIDGE_PORT_FORWARDING, Link
 from kubectl_packetpath.snapshot.state import NamespaceState, NodeState
 from kubectl_packetpath.walk.tables import tables_of
+from kubectl_packetpath.walk.tunnels.fdb import floods
 
 MOST_SEGMENTS = 8
 
@@ -58,7 +59,7 @@ def hearers(node: NodeState, state: NamespaceState, link: Link, depth: int = 0) 
         for port in ports_of(state, link):
             yield from hearers(node, state, port, depth + 1)
         return
-    if link.kind == "dummy":
+    if link.kind == "dummy" or (link.kind == "vxlan" and not floods(state, link)):
         return
     end = peer_of(node, state, link)
     if end is None or end.state is None:

@@ -32,8 +32,9 @@ def cross(place: Place, outcome: Outcome, device: Link) -> Crossing:
     """Send the packet out by this device."""
     if not device.is_up:
         return _lost(outcome, Verdict.DROPPED, f"{device.name} is down")
-    if tunnels.is_tunnel(device):
-        return Crossing(outcome=tunnels.encapsulate(place, outcome, device))
+    if device.kind in tunnels.NOT_MODELLED:
+        place_text = f"{place.node.name} {device.kind} device {device.name}: not modelled yet"
+        return Crossing(outcome=unknown(outcome, place_text))
     if device.kind in SWALLOWING:
         return _lost(
             outcome, Verdict.DROPPED, f"{device.name} is a {device.kind} device: nothing leaves by it"
@@ -66,7 +67,8 @@ def _arrive(place: Place, outcome: Outcome, end: Station) -> Crossing:
 def scrubbed(packet: Packet, *, keep_mark: bool) -> Packet:
     """What a packet leaves behind when it crosses into another namespace."""
     mark = packet.mark if keep_mark else 0
-    return replace(packet, connection=None, mark=mark, priority=0, uid=None, gid=None)
+    inner = scrubbed(packet.inner, keep_mark=False) if packet.inner is not None else None
+    return replace(packet, connection=None, mark=mark, priority=0, uid=None, gid=None, inner=inner)
 
 
 def _vlan(place: Place, outcome: Outcome, device: Link) -> Crossing:

@@ -24,6 +24,7 @@ IFLA_IFNAME, IFLA_EXT_MASK = 3, 29
 WITHOUT_STATISTICS = 1 << 3
 MACVLAN_MODES = {1: "private", 2: "vepa", 4: "bridge", 8: "passthru", 16: "source"}
 IPVLAN_MODES = {0: "l2", 1: "l3", 2: "l3s"}
+DONT_FRAGMENT = {0: "unset", 1: "set", 2: "inherit"}
 MODES = {
     "macvlan": ("IFLA_MACVLAN_MODE", MACVLAN_MODES),
     "macvtap": ("IFLA_MACVLAN_MODE", MACVLAN_MODES),
@@ -90,6 +91,8 @@ def _mode(get: Get, kind: str) -> str:
 
 
 def _vxlan(get: Get) -> Vxlan:
+    ports = get("IFLA_VXLAN_PORT_RANGE")
+    low, high = (number(ports["low"]), number(ports["high"])) if ports else (0, 0)
     return Vxlan(
         vni=get("IFLA_VXLAN_ID") or 0,
         local=address(get("IFLA_VXLAN_LOCAL") or get("IFLA_VXLAN_LOCAL6")),
@@ -102,6 +105,8 @@ def _vxlan(get: Get) -> Vxlan:
         ttl=get("IFLA_VXLAN_TTL") or 0,
         tos=get("IFLA_VXLAN_TOS") or 0,
         udp_checksum=bool(get("IFLA_VXLAN_UDP_CSUM")),
+        port_range=(low, high) if low or high else None,
+        df=DONT_FRAGMENT.get(get("IFLA_VXLAN_DF") or 0, "unset"),
     )
 
 

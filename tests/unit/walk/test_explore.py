@@ -138,10 +138,10 @@ def test_a_program_at_the_device_is_an_assumption(program: dict[str, object]) ->
 def test_a_tunnel_is_unknown_at_its_place() -> None:
     """Not a guess."""
     ways = (route("10.0.0.0/8 dev 6"), route("local 192.0.2.10/32 dev 2"))
-    devices = (LO, device(2, "eth0"), device(6, "flannel.1", kind="vxlan", flags=0xC3))
+    devices = (LO, device(2, "eth0"), device(6, "flannel.1", kind="tun", flags=0xC3))
     start = Originated(namespace=1, packet=packet("0.0.0.0:40000 10.2.0.3:80"))
 
     path = only(run(pod_node(ways=ways, devices=devices), start))
 
     assert path.ending.verdict is Verdict.UNKNOWN
-    assert path.ending.reason == "node-a vxlan device flannel.1: not modelled yet"
+    assert path.ending.reason == "node-a tun device flannel.1: not modelled yet"

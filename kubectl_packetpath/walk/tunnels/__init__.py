@@ -1,0 +1,85 @@
+"""Devices that wrap a packet into another one: the outer packet is this host's own and walks its rules again.
+
+One file for each kind, listed in `KINDS`: `wrap` names the outer packets, `unwrap` gives the inner one to the device
+that takes it on the other side.
+
+Kernel: drivers/net/vxlan, drivers/net/geneve.c, net/ipv4/ipip.c, ip_gre.c, drivers/net/wireguard
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+
+from kubectl_packetpath.packet import Packet
+from kubectl_packetpath.snapshot.links import Link
+from kubectl_packetpath.trace import Outcome
+from kubectl_packetpath.walk.here import unknown
+from kubectl_packetpath.walk.place import Departure, Place
+from kubectl_packetpath.walk.tunnels import vxlan
+from kubectl_packetpath.walk.tunnels.wrapping import Wrapping, noted_wrapping
+
+__all__ = ["KINDS", "NOT_MODELLED", "Wrapping", "noted_wrapping", "turn_back", "unwrap", "wrap", "wraps"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kind:
+    """A kind of tunnel device, by what it does."""
+
+    wrap: Callable[[Place, Departure, Link], Iterator[Wrapping]]
+    unwrap: Callable[[Place, Outcome], Departure]
+    turn_back: Callable[[Place, Wrapping, Packet], Departure]
+    """The outer destination is an address of this host itself."""
+
+
+KINDS: Mapping[str, Kind] = {
+    "vxlan": Kind(wrap=vxlan.wrap, unwrap=vxlan.unwrap, turn_back=vxlan.turn_back),
+}
+NOT_MODELLED = frozenset(
+    {
+        "bareudp",
+        "erspan",
+        "geneve",
+        "gre",
+        "gretap",
+        "ip6gre",
+        "ip6gretap",
+        "ip6tnl",
+        "ipip",
+        "macsec",
+        "sit",
+        "tap",
+        "tun",
+        "vti",
+        "vti6",
+        "wireguard",
+        "xfrm",
+    }
+)
+"""Devices that wrap packets, or hand them to a program, in ways that the walk does not know."""
+
+
+def wraps(device: Link) -> bool:
+    """Whether the device makes another packet of the one that it is given."""
+    return device.kind in KINDS
+
+
+def wrap(place: Place, departure: Departure, device: Link) -> Iterator[Wrapping]:
+    """The outer packets that this device makes, one for each way that it may choose."""
+    if device.link_netnsid is not None:
+        text = f"{place.node.name} {device.name}: its packets leave by another network namespace, not modelled yet"
+        yield Wrapping(outcome=unknown(departure.outcome, text), tunnel=device)
+        return
+    yield from KINDS[device.kind].wrap(place, departure, device)
+
+
+def unwrap(place: Place, outcome: Outcome) -> Departure:
+    """A packet that carries another one has come to an address of this host."""
+    kind = KINDS.get(outcome.packet.encapsulation)
+    if kind is None:
+        text = f"{place.node.name}: {outcome.packet.wrapping} is not modelled"
+        return Departure(outcome=unknown(outcome, text))
+    return kind.unwrap(place, outcome)
+
+
+def turn_back(place: Place, wrapping: Wrapping, outer: Packet) -> Departure:
+    """What the outer packet of this tunnel becomes where it is for an address of the very host that made it."""
+    return KINDS[outer.encapsulation].turn_back(place, wrapping, outer)

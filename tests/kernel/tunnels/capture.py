@@ -1,0 +1,176 @@
+"""What really passes at interfaces, and what a trace says passes there, in one form."""
+
+import re
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from kernel.lab import Lab
+from scapy.layers.inet import IP, TCP, UDP
+from scapy.layers.inet6 import IPv6
+from scapy.layers.l2 import GRE, Ether
+from scapy.layers.vxlan import VXLAN
+
+from kubectl_packetpath.packet import Packet
+from kubectl_packetpath.trace import Path, StepKind
+from packetpath_agent.netns import inside
+
+ETH_P_ALL = 0x0003
+OUTGOING = 4
+WITHOUT_LINK_HEADER = {768, 769, 778, 776, 823, 65534}
+"""ARPHRD_* of tunnel devices whose packets begin with the IP header."""
+SECONDS = 3.0
+CAME = re.compile(r"^(\S+) takes ")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Layer:
+    """One IP packet, by what a trace says of it. What neither side knows is empty."""
+
+    source: str
+    destination: str
+    protocol: int
+    sport: int | None = None
+    dport: int | None = None
+    source_mac: str = ""
+    destination_mac: str = ""
+    vni: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """A packet at an interface by which it came in, outermost layer first."""
+
+    namespace: str
+    device: str
+    layers: tuple[Layer, ...]
+
+
+@dataclass(slots=True)
+class Capture:
+    """Listens on interfaces."""
+
+    sockets: dict[tuple[str, str], socket.socket] = field(default_factory=dict)
+
+    def came_in(self, port: int, expected: int) -> list[Seen]:
+        """Packets that came in on their way to this port of the innermost packet, in the order of the interfaces.
+
+        Waits until at least this many have come, or long enough to say that they never will.
+        """
+        found: dict[tuple[str, str], Seen] = {}
+        deadline = time.monotonic() + SECONDS
+        while len(found) < expected and time.monotonic() < deadline:
+            for key, listener in self.sockets.items():
+                for layers in _incoming(listener):
+                    if layers[-1].dport == port and key not in found:
+                        found[key] = Seen(namespace=key[0], device=key[1], layers=layers)
+            time.sleep(0.01)
+        return [found[key] for key in self.sockets if key in found]
+
+
+@contextmanager
+def capturing(made: Lab, *places: str) -> Iterator[Capture]:
+    """Listen at `namespace/device` places."""
+    capture = Capture()
+    try:
+        for place in places:
+            namespace, device = place.split("/")
+            with made[namespace].path.open() as handle, inside(handle.fileno()):
+                listener = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(ETH_P_ALL))
+                listener.bind((device, ETH_P_ALL))
+            listener.setblocking(False)
+            capture.sockets[namespace, device] = listener
+        yield capture
+    finally:
+        for listener in capture.sockets.values():
+            listener.close()
+
+
+def _incoming(listener: socket.socket) -> Iterator[tuple[Layer, ...]]:
+    while True:
+        try:
+            data, (_, _, kind, hardware, _) = listener.recvfrom(65535)
+        except BlockingIOError:
+            return
+        if kind == OUTGOING:
+            continue
+        first: Any = Ether
+        if hardware in WITHOUT_LINK_HEADER:
+            first = IP if data[0] >> 4 == 4 else IPv6
+        layers = tuple(_layers(first(data)))
+        if layers:
+            yield layers
+
+
+def _layers(frame: Any) -> Iterator[Layer]:
+    """The IP packets in a frame."""
+    macs: dict[str, Any] = {}
+    vni: int | None = None
+    found: Layer | None = None
+    while frame:
+        if isinstance(frame, Ether):
+            macs = {"source_mac": frame.src, "destination_mac": frame.dst}
+        elif isinstance(frame, VXLAN):
+            vni = frame.vni
+        elif isinstance(frame, IP | IPv6):
+            if found is not None:
+                yield replace(found, vni=vni)
+            protocol = frame.proto if isinstance(frame, IP) else frame.nh
+            found = Layer(source=frame.src, destination=frame.dst, protocol=protocol, **macs)
+            macs, vni = {}, None
+        elif isinstance(frame, TCP | UDP) and found is not None:
+            found = replace(found, sport=frame.sport, dport=frame.dport)
+        elif isinstance(frame, GRE):
+            vni = getattr(frame, "key", None)
+        frame = frame.payload
+    if found is not None:
+        yield found
+
+
+def told(path: Path, *places: str) -> list[Seen]:
+    """Where the trace says that the packet came in, of these `namespace/device` places."""
+    seen = []
+    packet: Packet | None = None
+    for hop in path.hops:
+        namespace = f"host-{hop.node}" if hop.namespace == "host" else hop.namespace.removeprefix("lab/")
+        for step in hop.steps:
+            came = CAME.match(step.text) if step.kind is StepKind.RECEIVED else None
+            if came is not None and packet is not None and f"{namespace}/{came[1]}" in places:
+                seen.append(Seen(namespace=namespace, device=came[1], layers=tuple(_told(packet))))
+            packet = step.after or packet
+    return seen
+
+
+def _told(packet: Packet | None) -> Iterator[Layer]:
+    while packet is not None:
+        yield Layer(
+            source=str(packet.source),
+            destination=str(packet.destination),
+            protocol=packet.protocol,
+            sport=None if packet.sport_chosen else packet.sport,
+            dport=packet.dport,
+            source_mac=packet.source_mac,
+            destination_mac=packet.destination_mac,
+            vni=packet.vni,
+        )
+        packet = packet.inner
+
+
+def comparable(seen: list[Seen], told_of: list[Seen]) -> list[Seen]:
+    """What was seen, without what the trace does not claim: a port that is the kernel's choice, unknown macs."""
+    result = []
+    for real, claimed in zip(seen, told_of, strict=False):
+        layers = tuple(
+            replace(
+                one,
+                sport=one.sport if other.sport is not None else None,
+                source_mac=one.source_mac if other.source_mac else "",
+                destination_mac=one.destination_mac if other.destination_mac else "",
+            )
+            for one, other in zip(real.layers, claimed.layers, strict=False)
+        )
+        result.append(replace(real, layers=layers + real.layers[len(layers) :]))
+    return result + seen[len(result) :]
