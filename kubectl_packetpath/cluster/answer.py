@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from kubectl_packetpath.cluster.model import Cluster, Service
+from kubectl_packetpath.cluster.policy.enforcement import Enforcement
+from kubectl_packetpath.cluster.policy.judged import Judged
 from kubectl_packetpath.cluster.question import Question
 from kubectl_packetpath.packet import Address
 from kubectl_packetpath.trace import Path, Trace, Verdict
@@ -19,10 +21,22 @@ class Answered:
 
     question: Question
     trace: Trace
+    policies: tuple[Judged | None, ...] = ()
+    """What policies say of each path of the trace; empty: nobody asked."""
+
+    def policy_of(self, path: Path) -> Judged | None:
+        """What policies say of one of the paths."""
+        pairs = zip(self.trace.paths, self.policies, strict=False)
+        return next((judged for each, judged in pairs if each is path), None)
+
+    def undecided(self, path: Path) -> str:
+        """Why a path that seems to arrive may not: an enforcer of policies that a walk does not see."""
+        judged = self.policy_of(path)
+        return judged.undecided if judged is not None and self._seeming(path) == "arrived" else ""
 
     def family_of(self, path: Path) -> str:
         """`arrived`, `lost` or `unknown`: of the path and its answer, and unknown below an assumption."""
-        return "unknown" if _assumes(path) else self._seeming(path)
+        return "unknown" if _assumes(path) or self.undecided(path) else self._seeming(path)
 
     def _seeming(self, path: Path) -> str:
         own = path.ending.verdict
@@ -80,6 +94,8 @@ class Answer:
     notes: tuple[str, ...] = ()
     nodes_missing: Mapping[str, str] = field(default_factory=dict)
     """Nodes without state, and why."""
+    enforcement: Enforcement | None = None
+    """Who enforces policies; None: nobody looked."""
 
     @property
     def verdict(self) -> Verdict:

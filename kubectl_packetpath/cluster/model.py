@@ -63,6 +63,8 @@ class Service:
     external_traffic_policy: str = "Cluster"
     internal_traffic_policy: str = "Cluster"
     session_affinity: str = "None"
+    annotations: tuple[tuple[str, str], ...] = ()
+    """Only those by which an ingress controller is told how to reach the Service."""
 
     @property
     def full_name(self) -> str:
@@ -84,6 +86,8 @@ class Endpoint:
     node_hints: tuple[str, ...] = ()
     pod: str = ""
     """Name of the pod behind, in the Service's namespace; empty for other targets."""
+    hostname: str = ""
+    """Its own name in DNS; empty: its address written with dashes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,6 +120,15 @@ class ContainerPort:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DnsConfig:
+    """What a pod adds to its resolver's configuration."""
+
+    servers: tuple[str, ...] = ()
+    searches: tuple[str, ...] = ()
+    options: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Pod:
     """A pod that is, or may become, one end of a connection."""
 
@@ -129,6 +142,8 @@ class Pod:
     phase: str = "Running"
     ready: bool = True
     labels: tuple[tuple[str, str], ...] = ()
+    dns_policy: str = "ClusterFirst"
+    dns_config: DnsConfig | None = None
 
     @property
     def full_name(self) -> str:
@@ -167,6 +182,17 @@ class Namespace:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DaemonSet:
+    """A program that runs on every node, by which a pod network or an enforcer of policies is known."""
+
+    namespace: str
+    name: str
+    images: tuple[str, ...] = ()
+    flags: tuple[str, ...] = ()
+    """Arguments of its containers; only those that switch policies on or off."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Cluster:
     """What was read of a cluster: the objects around one question, or all of a bundle."""
 
@@ -180,6 +206,7 @@ class Cluster:
     nodes: tuple[Node, ...] = ()
     namespaces: Section[Namespace] = NOT_ASKED
     policies: Policies = NO_POLICIES
+    daemonsets: Section[DaemonSet] = NOT_ASKED
 
     def service(self, namespace: str, name: str) -> Service | None:
         """A Service by name."""

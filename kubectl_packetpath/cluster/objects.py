@@ -4,14 +4,17 @@ The same reader serves the live API and the objects kept in a bundle. What is mi
 object is left out: the API checks its objects, and a bundle's may come from anywhere.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
-from ipaddress import ip_address, ip_network
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from ipaddress import ip_network
+from typing import Any, TypeVar
 
+from kubectl_packetpath.cluster.fields import Json, addresses, number, pairs, part, rows, text, texts
 from kubectl_packetpath.cluster.model import (
     BalancerAddress,
     Cluster,
     ContainerPort,
+    DaemonSet,
+    DnsConfig,
     Endpoint,
     EndpointPort,
     EndpointSlice,
@@ -22,11 +25,10 @@ from kubectl_packetpath.cluster.model import (
     Service,
     ServicePort,
 )
-from kubectl_packetpath.cluster.policy.read import policies_of
-from kubectl_packetpath.packet import Address
-from kubectl_packetpath.snapshot.absent import Absent, Why
+from kubectl_packetpath.cluster.policy.read import absent_of, policies_of
+from kubectl_packetpath.snapshot.absent import Absent, Section, Why
 
-Json = Mapping[str, Any]
+T = TypeVar("T")
 ZONE_LABEL = "topology.kubernetes.io/zone"
 SERVICE_LABEL = "kubernetes.io/service-name"
 
@@ -40,173 +42,167 @@ def cluster_of(objects: Mapping[str, Iterable[Json]], *, context: str = "", name
         slices=tuple(slice_of(each) for each in objects.get("endpointslices", ())),
         pods=tuple(pod_of(each) for each in objects.get("pods", ())),
         nodes=tuple(sorted((node_of(each) for each in objects.get("nodes", ())), key=lambda n: n.name)),
-        namespaces=(
-            tuple(namespace_of(each) for each in objects["namespaces"])
-            if "namespaces" in objects
-            else Absent(why=Why.NOT_ASKED, detail="namespaces were not recorded")
-        ),
+        namespaces=_section(objects, "namespaces", namespace_of),
+        daemonsets=_section(objects, "daemonsets", daemonset_of),
         policies=policies_of(objects),
     )
 
 
 def service_of(given: Json) -> Service:
     """A Service."""
-    meta, spec = _part(given, "metadata"), _part(given, "spec")
-    listed = _rows(_part(_part(given, "status"), "loadBalancer"), "ingress")
+    meta, spec = part(given, "metadata"), part(given, "spec")
+    listed = rows(part(part(given, "status"), "loadBalancer"), "ingress")
     return Service(
-        namespace=_text(meta, "namespace"),
-        name=_text(meta, "name"),
-        type=_text(spec, "type") or "ClusterIP",
-        cluster_ips=tuple(_addresses(spec.get("clusterIPs") or [spec.get("clusterIP")])),
+        namespace=text(meta, "namespace"),
+        name=text(meta, "name"),
+        type=text(spec, "type") or "ClusterIP",
+        cluster_ips=tuple(addresses(spec.get("clusterIPs") or [spec.get("clusterIP")])),
         headless=spec.get("clusterIP") == "None",
-        ports=tuple(_service_port(each) for each in _rows(spec, "ports")),
-        selector=_pairs(spec.get("selector")),
-        external_name=_text(spec, "externalName"),
-        external_ips=tuple(_addresses(spec.get("externalIPs"))),
+        ports=tuple(_service_port(each) for each in rows(spec, "ports")),
+        selector=pairs(spec.get("selector")),
+        external_name=text(spec, "externalName"),
+        external_ips=tuple(addresses(spec.get("externalIPs"))),
         balancer=tuple(_balancer_address(each) for each in listed),
-        external_traffic_policy=_text(spec, "externalTrafficPolicy") or "Cluster",
-        internal_traffic_policy=_text(spec, "internalTrafficPolicy") or "Cluster",
-        session_affinity=_text(spec, "sessionAffinity") or "None",
+        external_traffic_policy=text(spec, "externalTrafficPolicy") or "Cluster",
+        internal_traffic_policy=text(spec, "internalTrafficPolicy") or "Cluster",
+        session_affinity=text(spec, "sessionAffinity") or "None",
+        annotations=pairs(meta.get("annotations")),
     )
 
 
 def _service_port(given: Json) -> ServicePort:
     return ServicePort(
-        name=_text(given, "name"),
-        protocol=_text(given, "protocol") or "TCP",
-        port=_number(given, "port") or 0,
-        node_port=_number(given, "nodePort"),
+        name=text(given, "name"),
+        protocol=text(given, "protocol") or "TCP",
+        port=number(given, "port") or 0,
+        node_port=number(given, "nodePort"),
         target_port=str(given.get("targetPort", given.get("port", ""))),
-        app_protocol=_text(given, "appProtocol"),
+        app_protocol=text(given, "appProtocol"),
     )
 
 
 def _balancer_address(given: Json) -> BalancerAddress:
     return BalancerAddress(
-        address=next(_addresses([given.get("ip")]), None),
-        hostname=_text(given, "hostname"),
-        mode=_text(given, "ipMode") or "VIP",
+        address=next(addresses([given.get("ip")]), None),
+        hostname=text(given, "hostname"),
+        mode=text(given, "ipMode") or "VIP",
     )
 
 
 def slice_of(given: Json) -> EndpointSlice:
     """An EndpointSlice."""
-    meta = _part(given, "metadata")
+    meta = part(given, "metadata")
     ports = (
         EndpointPort(
-            name=_text(each, "name"), protocol=_text(each, "protocol") or "TCP", port=_number(each, "port")
+            name=text(each, "name"), protocol=text(each, "protocol") or "TCP", port=number(each, "port")
         )
-        for each in _rows(given, "ports")
+        for each in rows(given, "ports")
     )
     return EndpointSlice(
-        namespace=_text(meta, "namespace"),
-        name=_text(meta, "name"),
-        service=_text(_part(meta, "labels"), SERVICE_LABEL),
+        namespace=text(meta, "namespace"),
+        name=text(meta, "name"),
+        service=text(part(meta, "labels"), SERVICE_LABEL),
         ports=tuple(ports),
-        endpoints=tuple(_endpoint(each) for each in _rows(given, "endpoints")),
+        endpoints=tuple(_endpoint(each) for each in rows(given, "endpoints")),
     )
 
 
 def _endpoint(given: Json) -> Endpoint:
-    conditions, hints, target = _part(given, "conditions"), _part(given, "hints"), _part(given, "targetRef")
+    conditions, hints, target = part(given, "conditions"), part(given, "hints"), part(given, "targetRef")
     ready = conditions.get("ready") is not False
     return Endpoint(
-        addresses=tuple(_addresses(given.get("addresses"))),
+        addresses=tuple(addresses(given.get("addresses"))),
         ready=ready,
         serving=bool(conditions.get("serving", ready)),
         terminating=bool(conditions.get("terminating")),
-        node=_text(given, "nodeName"),
-        zone=_text(given, "zone"),
-        zone_hints=tuple(_text(each, "name") for each in _rows(hints, "forZones")),
-        node_hints=tuple(_text(each, "name") for each in _rows(hints, "forNodes")),
-        pod=_text(target, "name") if target.get("kind") == "Pod" else "",
+        node=text(given, "nodeName"),
+        zone=text(given, "zone"),
+        zone_hints=tuple(text(each, "name") for each in rows(hints, "forZones")),
+        node_hints=tuple(text(each, "name") for each in rows(hints, "forNodes")),
+        pod=text(target, "name") if target.get("kind") == "Pod" else "",
+        hostname=text(given, "hostname"),
     )
 
 
 def pod_of(given: Json) -> Pod:
     """A pod."""
-    meta, spec, status = _part(given, "metadata"), _part(given, "spec"), _part(given, "status")
-    listed = [each.get("ip") for each in _rows(status, "podIPs")] or [status.get("podIP")]
+    meta, spec, status = part(given, "metadata"), part(given, "spec"), part(given, "status")
+    listed = [each.get("ip") for each in rows(status, "podIPs")] or [status.get("podIP")]
     ports = (
         ContainerPort(
-            name=_text(port, "name"),
-            port=_number(port, "containerPort") or 0,
-            protocol=_text(port, "protocol") or "TCP",
+            name=text(port, "name"),
+            port=number(port, "containerPort") or 0,
+            protocol=text(port, "protocol") or "TCP",
         )
-        for container in (*_rows(spec, "containers"), *_rows(spec, "initContainers"))
-        for port in _rows(container, "ports")
+        for container in (*rows(spec, "containers"), *rows(spec, "initContainers"))
+        for port in rows(container, "ports")
     )
     return Pod(
-        namespace=_text(meta, "namespace"),
-        name=_text(meta, "name"),
-        uid=_text(meta, "uid"),
-        node=_text(spec, "nodeName"),
-        addresses=tuple(_addresses(listed)),
+        namespace=text(meta, "namespace"),
+        name=text(meta, "name"),
+        uid=text(meta, "uid"),
+        node=text(spec, "nodeName"),
+        addresses=tuple(addresses(listed)),
         host_network=bool(spec.get("hostNetwork")),
         ports=tuple(ports),
-        phase=_text(status, "phase"),
-        ready=any(
-            c.get("type") == "Ready" and c.get("status") == "True" for c in _rows(status, "conditions")
-        ),
-        labels=_pairs(meta.get("labels")),
+        phase=text(status, "phase"),
+        ready=any(c.get("type") == "Ready" and c.get("status") == "True" for c in rows(status, "conditions")),
+        labels=pairs(meta.get("labels")),
+        dns_policy=text(spec, "dnsPolicy") or "ClusterFirst",
+        dns_config=_dns_config(part(spec, "dnsConfig")),
+    )
+
+
+def _dns_config(given: Json) -> DnsConfig | None:
+    if not given:
+        return None
+    options = ((text(each, "name"), text(each, "value")) for each in rows(given, "options"))
+    return DnsConfig(
+        servers=texts(given, "nameservers"), searches=texts(given, "searches"), options=tuple(options)
     )
 
 
 def node_of(given: Json) -> Node:
     """A node."""
-    meta, spec, status = _part(given, "metadata"), _part(given, "spec"), _part(given, "status")
+    meta, spec, status = part(given, "metadata"), part(given, "spec"), part(given, "status")
     order = {"InternalIP": 0, "ExternalIP": 1}
-    listed = [each for each in _rows(status, "addresses") if each.get("type") in order]
+    listed = [each for each in rows(status, "addresses") if each.get("type") in order]
     listed.sort(key=lambda each: order[each["type"]])
     networks = spec.get("podCIDRs") or [spec.get("podCIDR")]
     return Node(
-        name=_text(meta, "name"),
-        addresses=tuple(_addresses(each.get("address") for each in listed)),
+        name=text(meta, "name"),
+        addresses=tuple(addresses(each.get("address") for each in listed)),
         pod_networks=tuple(_networks(networks)),
-        zone=_text(_part(meta, "labels"), ZONE_LABEL),
-        ready=any(
-            c.get("type") == "Ready" and c.get("status") == "True" for c in _rows(status, "conditions")
-        ),
-        labels=_pairs(meta.get("labels")),
+        zone=text(part(meta, "labels"), ZONE_LABEL),
+        ready=any(c.get("type") == "Ready" and c.get("status") == "True" for c in rows(status, "conditions")),
+        labels=pairs(meta.get("labels")),
     )
 
 
 def namespace_of(given: Json) -> Namespace:
     """A namespace."""
-    meta = _part(given, "metadata")
-    return Namespace(name=_text(meta, "name"), labels=_pairs(meta.get("labels")))
+    meta = part(given, "metadata")
+    return Namespace(name=text(meta, "name"), labels=pairs(meta.get("labels")))
 
 
-def _part(given: Json, key: str) -> Json:
-    part = given.get(key)
-    return part if isinstance(part, Mapping) else {}
+def daemonset_of(given: Json) -> DaemonSet:
+    """A DaemonSet."""
+    meta = part(given, "metadata")
+    pod = part(part(part(given, "spec"), "template"), "spec")
+    containers = rows(pod, "containers")
+    return DaemonSet(
+        namespace=text(meta, "namespace"),
+        name=text(meta, "name"),
+        images=tuple(text(each, "image") for each in containers),
+        flags=tuple(str(flag) for each in containers for flag in each.get("args") or ()),
+    )
 
 
-def _rows(given: Json, key: str) -> list[Json]:
-    rows = given.get(key)
-    return [row for row in rows if isinstance(row, Mapping)] if isinstance(rows, list) else []
-
-
-def _text(given: Json, key: str) -> str:
-    value = given.get(key)
-    return value if isinstance(value, str) else ""
-
-
-def _number(given: Json, key: str) -> int | None:
-    value = given.get(key)
-    return value if isinstance(value, int) else None
-
-
-def _pairs(given: Any) -> tuple[tuple[str, str], ...]:
-    return tuple(sorted((str(k), str(v)) for k, v in given.items())) if isinstance(given, Mapping) else ()
-
-
-def _addresses(listed: Iterable[Any] | None) -> Iterator[Address]:
-    for each in listed or ():
-        try:
-            yield ip_address(str(each))
-        except ValueError:
-            continue
+def _section(objects: Mapping[str, Iterable[Json]], kind: str, read: Callable[[Json], T]) -> Section[T]:
+    """All objects of a kind, or why they are not here."""
+    if kind in objects:
+        return tuple(read(each) for each in objects[kind])
+    return absent_of(objects).get(kind) or Absent(why=Why.NOT_ASKED, detail=f"{kind} were not recorded")
 
 
 def _networks(listed: Iterable[Any]) -> Iterator[Network]:

@@ -13,6 +13,7 @@ from kubectl_packetpath.cluster.ask import Target, TargetKind
 from kubectl_packetpath.cluster.model import Cluster
 from kubectl_packetpath.cluster.objects import cluster_of
 from kubectl_packetpath.sources.api import FORBIDDEN, NOT_FOUND, Api, ApiError
+from kubectl_packetpath.sources.policies import Policed
 
 Objects = dict[str, list[dict[str, Any]]]
 
@@ -57,7 +58,7 @@ KEPT: Mapping[str, Any] = {
         "status": {"phase": 1, "podIP": 1, "podIPs": 1, "conditions": {"type": 1, "status": 1}},
     },
     "nodes": {
-        "metadata": {"name": 1, "labels": {"topology.kubernetes.io/zone": 1, "kubernetes.io/os": 1}},
+        "metadata": {"name": 1, "labels": 1},
         "spec": {"podCIDR": 1, "podCIDRs": 1, "unschedulable": 1},
         "status": {"addresses": 1, "conditions": {"type": 1, "status": 1}},
     },
@@ -104,7 +105,9 @@ def read_for(api: Api, target: Target, start: Target | None) -> Cluster:
     else:
         namespaces = {api.namespace, target.namespace, start.namespace} - {""}
         needed += [Wanted(kind="pods", path=f"/api/v1/namespaces/{each}/pods") for each in sorted(namespaces)]
-    return cluster_of(read_objects(api, needed), context=api.context, namespace=api.namespace)
+    homes = {api.namespace, target.namespace, start.namespace if start is not None else ""} - {""}
+    objects = _with_policies(api, needed, tuple(sorted(homes)))
+    return cluster_of(objects, context=api.context, namespace=api.namespace)
 
 
 def _services(api: Api, target: Target) -> Wanted:
@@ -129,7 +132,15 @@ def _slices(target: Target) -> Iterator[Wanted]:
 def read_all(api: Api) -> Objects:
     """All objects of these kinds that the cluster has: for a bundle."""
     kinds = {"services": "/api/v1", "pods": "/api/v1", "nodes": "/api/v1", "endpointslices": SLICES}
-    return read_objects(api, [Wanted(kind=kind, path=f"{root}/{kind}") for kind, root in kinds.items()])
+    needed = [Wanted(kind=kind, path=f"{root}/{kind}") for kind, root in kinds.items()]
+    return _with_policies(api, needed, (api.namespace,))
+
+
+def _with_policies(api: Api, needed: Iterable[Wanted], namespaces: tuple[str, ...]) -> Objects:
+    """These lists and the policies, all at once."""
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        policed = pool.submit(Policed(api=api, namespaces=namespaces).read)
+        return read_objects(api, needed) | policed.result()
 
 
 def read_objects(api: Api, needed: Iterable[Wanted]) -> Objects:

@@ -10,10 +10,12 @@ from typing import Protocol
 from kubectl_packetpath.cluster.answer import Answer, Answered
 from kubectl_packetpath.cluster.ask import TargetKind
 from kubectl_packetpath.cluster.model import Cluster
+from kubectl_packetpath.cluster.policy.enforcement import enforcement
 from kubectl_packetpath.cluster.question import Expansion, Question, Start
 from kubectl_packetpath.packet import TCP, Packet
 from kubectl_packetpath.snapshot import PodReference
 from kubectl_packetpath.snapshot.state import NodeState
+from kubectl_packetpath.sources.enforcers import signs_of, with_policies
 from kubectl_packetpath.sources.naming import Namer
 from kubectl_packetpath.trace import Trace
 from kubectl_packetpath.walk.cluster import Cluster as WalkCluster
@@ -55,6 +57,8 @@ def answer(target: str, expansion: Expansion, cluster: Cluster, supplier: Suppli
         for question, found in zip(expansion.questions, traces, strict=True)
     ]
     touched = {hop.node for way in ways for path in way.trace.paths for hop in path.hops}
+    enforced = enforcement(cluster.daemonsets, signs_of(ways, supplier.node))
+    ways = [with_policies(way, cluster, enforced) for way in ways]
     missing = {name: why for name, why in supplier.missing.items() if name in touched}
     return Answer(
         target=target,
@@ -63,6 +67,7 @@ def answer(target: str, expansion: Expansion, cluster: Cluster, supplier: Suppli
         service=expansion.service,
         notes=expansion.notes,
         nodes_missing=missing,
+        enforcement=enforced,
     )
 
 

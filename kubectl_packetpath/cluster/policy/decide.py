@@ -40,6 +40,10 @@ def _end(flow: PolicyFlow, world: World, direction: Direction, own: Party) -> Si
 
 
 def _without_pod(world: World, direction: Direction, own: Party) -> Side:
+    policies = world.cluster.policies
+    if own.hidden and (policies.namespaced or policies.tiered):
+        reason = f"which pod has {own} is not known, and so not which policies it has"
+        return Side(direction=direction, pod="", says=Says.UNKNOWN, reason=reason)
     reason = f"{own} is no pod, and no policy of a pod applies"
     assumed: tuple[str, ...] = ()
     if own.pod is not None:

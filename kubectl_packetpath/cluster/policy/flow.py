@@ -24,6 +24,9 @@ class Party:
     really: str = ""
     """Set where it arrives with another's address, so that no selector can find it: who it really is."""
 
+    hidden: bool = False
+    """Its address is a pod's, but of none that may be looked at."""
+
     @property
     def network_pod(self) -> Pod | None:
         """The pod, where it has an address to itself."""

@@ -51,6 +51,8 @@ def match_peer(peer: Peer, asked: Asked) -> Match:
     if not peer.is_known:
         return Match(holds=False, text="the peer says nothing that is known here")
     pod = asked.party.network_pod
+    if pod is None and asked.party.hidden:
+        return Match(holds=None, text=f"which pod has {asked.party} is not known")
     if pod is None:
         return Match(holds=False, text=_why_no_pod(asked.party))
     return _match_pod(peer, asked, pod)

@@ -42,12 +42,8 @@ NOT_RECORDED = Absent(why=Why.NOT_ASKED, detail="policies were not recorded")
 
 def policies_of(objects: Mapping[str, Iterable[Json]]) -> Policies:
     """All policies among the objects of a cluster, and the kinds that could not be read."""
-    absent, only = {}, []
-    for row in objects.get("absent", ()):
-        if row.get("only"):
-            only = [str(each) for each in row["only"]]
-        else:
-            absent[str(row.get("kind"))] = Absent(why=_why(row), detail=str(row.get("detail") or ""))
+    absent = absent_of(objects)
+    only = (row["only"] for row in objects.get("absent", ()) if isinstance(row.get("only"), list))
     if NAMESPACED not in objects:
         absent.setdefault(NAMESPACED, NOT_RECORDED)
     return Policies(
@@ -56,8 +52,17 @@ def policies_of(objects: Mapping[str, Iterable[Json]]) -> Policies:
             tiered_policy_of(each, kind) for key, kind in TIERED.items() for each in objects.get(key, ())
         ),
         absent=absent,
-        namespaces_read=tuple(only),
+        namespaces_read=tuple(str(each) for listed in only for each in listed),
     )
+
+
+def absent_of(objects: Mapping[str, Iterable[Json]]) -> dict[str, Absent]:
+    """The kinds that could not be read at all, and why."""
+    return {
+        str(row.get("kind")): Absent(why=_why(row), detail=str(row.get("detail") or ""))
+        for row in objects.get("absent", ())
+        if not row.get("only")
+    }
 
 
 def _why(row: Json) -> Why:
