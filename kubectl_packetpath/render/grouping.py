@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from kubectl_packetpath.cluster.answer import Answer, Answered
+from kubectl_packetpath.render.policies import shape_of
 from kubectl_packetpath.trace import Path, StepKind, Verdict
 
 VETH = re.compile(r"\b(?:veth|cali|lxc|eni|gke|cilium|azv)[0-9a-z]{4,}\b")
@@ -56,7 +57,7 @@ def branches(way: Answered) -> tuple[Branch, ...]:
     found: dict[Signature, list[Path]] = {}
     for path in way.trace.paths:
         if path.weight != 0:
-            found.setdefault(_shape(path), []).append(path)
+            found.setdefault((_shape(path), shape_of(way, path)), []).append(path)
     order = {"arrived": 0, "unknown": 1, "lost": 2}
     groups = [Branch(paths=tuple(paths)) for paths in found.values()]
     return tuple(sorted(groups, key=lambda b: order[way.family_of(b.example)]))
@@ -93,7 +94,7 @@ def _signature(answer: Answer, way: Answered) -> Iterable[object]:
     for path in way.trace.paths:
         if path.weight == 0:
             continue
-        key = tuple(_ending(path, way, names))
+        key = (*_ending(path, way, names), shape_of(way, path))
         before = ends.get(key, Fraction(0))
         ends[key] = None if before is None or path.weight is None else before + path.weight
     yield frozenset((key, None if w is None else round(float(w), 6)) for key, w in ends.items())

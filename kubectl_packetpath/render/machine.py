@@ -10,6 +10,7 @@ from typing import Any
 from kubectl_packetpath.cluster.answer import Answer, Answered
 from kubectl_packetpath.cluster.question import Question
 from kubectl_packetpath.packet import PROTOCOL_NAMES, Packet
+from kubectl_packetpath.render.policies import enforcement_of, findings_of, sides_of
 from kubectl_packetpath.render.style import Style, clean
 from kubectl_packetpath.trace import Fact, Hop, Path, Step
 
@@ -21,16 +22,18 @@ Json = dict[str, Any]
 
 def document(answer: Answer) -> Json:
     """The whole answer as plain data."""
-    notes = {"notes": [clean(note) for note in answer.notes]} if answer.notes else {}
+    more: Json = {"notes": [clean(note) for note in answer.notes]} if answer.notes else {}
+    if answer.enforcement is not None:
+        more["enforcement"] = enforcement_of(answer.enforcement)
     if len(answer.ways) == 1:
-        return {"schema": JSON_SCHEMA, **_way(answer, answer.ways[0]), **notes}
+        return {"schema": JSON_SCHEMA, **_way(answer, answer.ways[0]), **more}
     return {
         "schema": JSON_SCHEMA,
         "target": clean(answer.target),
         "verdict": str(answer.verdict),
         "ways": [_way(answer, way) for way in answer.ways],
         "nodes_missing": _missing(answer.nodes_missing, None),
-        **notes,
+        **more,
     }
 
 
@@ -40,8 +43,9 @@ def _way(answer: Answer, way: Answered) -> Json:
     return {
         "question": _question(way.question, way.trace.packet),
         "verdict": str(way.verdict),
-        "paths": [_path(path) for path in paths],
-        "unknown": list(dict.fromkeys(clean(text) for path in paths for text in _unknown(path))),
+        "paths": [_path(path) | _policies(way, path) for path in paths],
+        "findings": findings_of(answer, way),
+        "unknown": list(dict.fromkeys(clean(text) for path in paths for text in _not_known(way, path))),
         "nodes_missing": _missing(answer.nodes_missing, touched),
     }
 
@@ -52,6 +56,17 @@ def _missing(nodes: Mapping[str, str], touched: set[str] | None) -> list[Json]:
         for name, why in sorted(nodes.items())
         if touched is None or name in touched
     ]
+
+
+def _policies(way: Answered, path: Path) -> Json:
+    judged = way.policy_of(path)
+    return {"policies": [] if judged is None else sides_of(judged)}
+
+
+def _not_known(way: Answered, path: Path) -> Iterator[str]:
+    yield from _unknown(path)
+    if undecided := way.undecided(path):
+        yield undecided
 
 
 def _unknown(path: Path) -> Iterator[str]:

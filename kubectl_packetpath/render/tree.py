@@ -6,8 +6,12 @@ from fractions import Fraction
 from itertools import takewhile
 
 from kubectl_packetpath.cluster.answer import Answer, Answered, end_of
+from kubectl_packetpath.cluster.policy.judged import Judged
+from kubectl_packetpath.cluster.policy.verdict import Says
+from kubectl_packetpath.findings import findings
 from kubectl_packetpath.packet import PROTOCOL_NAMES, endpoint
 from kubectl_packetpath.render.grouping import Branch, Group, branches, groups
+from kubectl_packetpath.render.policies import details, line_of
 from kubectl_packetpath.render.style import SIGNS, Style, clean, wrapped
 from kubectl_packetpath.render.words import (
     Part,
@@ -63,7 +67,8 @@ class Tree:
         hops = _shared([path for branch in found for path in branch.paths])
         whole = len(found) == 1 and len(found[0].paths) == 1
         if whole:
-            yield from self._path(found[0].example, found[0].example.hops, "  ")
+            yield from self._path(way, found[0].example, found[0].example.hops, "  ")
+            yield from self._found(way)
             return
         for hop in hops:
             yield from self._hop(hop, "│ ", last=None)
@@ -72,7 +77,8 @@ class Tree:
             last = branch is found[-1]
             yield self._branch_title(way, branch, "└─" if last else "├─")
             rest = branch.example.hops[len(hops) :]
-            yield from self._path(branch.example, rest, "     " if last else "│    ")
+            yield from self._path(way, branch.example, rest, "     " if last else "│    ")
+        yield from self._found(way)
 
     def _brief(self, group: Group) -> Iterator[str]:
         """Only where it may end."""
@@ -123,9 +129,10 @@ class Tree:
         where = f" on {node}" if branch.example.hops[-1].namespace != "host" else ""
         return f"{line} {weight} {sign} {named}{more}{where}"
 
-    def _path(self, path: Path, hops: tuple[Hop, ...], indent: str) -> Iterator[str]:
+    def _path(self, way: Answered, path: Path, hops: tuple[Hop, ...], indent: str) -> Iterator[str]:
         for hop in hops:
             yield from self._hop(hop, indent, last=path if hop is path.hops[-1] else None)
+        yield from self._policy(way.policy_of(path), indent)
         reply = path.reply
         if reply is None:
             return
@@ -134,6 +141,23 @@ class Tree:
                 yield from self._reply(reply, indent)
             return
         yield from self._reply(reply, indent)
+
+    def _policy(self, judged: Judged | None, indent: str) -> Iterator[str]:
+        """What the API's policies say, where any has a say."""
+        if line := line_of(judged):
+            allowed = judged is not None and judged.verdict.says is Says.ALLOWED and not judged.undecided
+            yield from self._under(line, indent, self.style.faint if allowed else self.style.unsure)
+        if self.wide:
+            for text in details(judged):
+                yield from self._under(text, indent + "    ", self.style.faint)
+
+    def _found(self, way: Answered) -> Iterator[str]:
+        """What is wrong, by its code; the lines above say it in full."""
+        for each in findings(self.answer, way):
+            yield from self._under(f"! {each.code} {clean(each.title)}", "  ", self.style.bad)
+            if each.remedy and each.remedy not in self.said:
+                self.said.add(each.remedy)
+                yield from self._labelled("try", clean(each.remedy), "    ")
 
     def _reply(self, reply: Path, indent: str) -> Iterator[str]:
         family = reply.ending.verdict.family

@@ -1,0 +1,35 @@
+"""Policies deny a connection that arrives, and nothing in this cluster enforces them.
+
+The API server takes NetworkPolicies whatever the pod network does with them, so a cluster can look closed and be open.
+
+Kubernetes: https://kubernetes.io/docs/concepts/services-networking/network-policies/#prerequisites
+"""
+
+from collections.abc import Iterator
+
+from kubectl_packetpath.cluster.answer import Answer, Answered
+from kubectl_packetpath.cluster.policy.drift import passed_though_denied
+from kubectl_packetpath.findings.base import Check, Finding, Severity
+
+CODE, TITLE = "PP501", "Policies deny this connection, and nothing here enforces them."
+
+
+def look(_answer: Answer, way: Answered) -> Iterator[Finding]:
+    """Denied, arrived, and no enforcer was seen."""
+    for number, judged in passed_though_denied(way):
+        side, enforcement = judged.verdict.deciding, judged.enforcement
+        if enforcement.found:
+            continue
+        yield Finding(
+            code=CODE,
+            title=TITLE,
+            severity=Severity.SUSPICION if enforcement.unseen else Severity.PROBLEM,
+            subject=side.pod,
+            message=f"{side.reason}; {enforcement.words}",
+            remedy="kubectl get daemonsets -A    (an enforcer, such as Calico or Cilium, would be there)",
+            evidence=tuple(str(policy) for policy in side.policies),
+            paths=(number,),
+        )
+
+
+CHECK = Check(code=CODE, title=TITLE, look=look)

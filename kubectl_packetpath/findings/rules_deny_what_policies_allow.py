@@ -1,0 +1,41 @@
+"""Policies allow a connection, and a rule of their enforcer stops it: drift.
+
+The rules may be older than the policies, or left behind by an enforcer that is gone; or the enforcer has policies of
+its own kinds (GlobalNetworkPolicy and the like), which are not looked at here.
+"""
+
+from collections.abc import Iterator
+
+from kubectl_packetpath.cluster.answer import Answer, Answered
+from kubectl_packetpath.cluster.policy.verdict import Says
+from kubectl_packetpath.findings.base import Check, Finding, Severity
+from kubectl_packetpath.trace import Path
+
+CODE, TITLE = "PP503", "Policies allow this connection, and a rule of their enforcer stops it: drift."
+
+
+def look(_answer: Answer, way: Answered) -> Iterator[Finding]:
+    """Allowed, and dropped or rejected in an enforcer's chain."""
+    for number, (path, judged) in enumerate(zip(way.trace.paths, way.policies, strict=False)):
+        if judged is None or judged.verdict.says is not Says.ALLOWED or not judged.stopped_by:
+            continue
+        side = judged.verdict.deciding
+        here = any(each.enforcer.name == judged.stopped_by for each in judged.enforcement.found)
+        yield Finding(
+            code=CODE,
+            title=TITLE,
+            severity=Severity.PROBLEM if here else Severity.SUSPICION,
+            subject=judged.verdict.ingress.pod or judged.verdict.egress.pod,
+            message=f"{side.reason}; a rule of {judged.stopped_by} stops it: {path.ending.reason}",
+            remedy=f"the logs of {judged.stopped_by}, and its own kinds of policies",
+            evidence=tuple(_rule(path)),
+            paths=(number,),
+        )
+
+
+def _rule(path: Path) -> Iterator[str]:
+    for fact in path.hops[-1].steps[-1].because:
+        yield f"{fact.key}: {fact.text}" if fact.text else fact.key
+
+
+CHECK = Check(code=CODE, title=TITLE, look=look)
