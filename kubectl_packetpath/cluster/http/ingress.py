@@ -153,6 +153,12 @@ def route_ingress(
     candidates = [each for ingress in mine for each in _candidates(ingress, manner_of(ingress), problem_of)]
     here = choice.without_other_hosts(candidates)
     hosts = sorted({each.host for each in here}, key=nearness, reverse=True)
+    wildcard = _covering_wildcard(candidates, request.host)
+    if wildcard and nearness(wildcard) > nearness(hosts[0] if hosts else ""):
+        choice.told += [
+            each.told(Fate.OUTRANKED, f"the controller looks at {wildcard} only") for each in here
+        ]
+        return _not_found(choice)
     for number, host in enumerate(hosts):
         own = [each for each in here if each.host == host]
         matching = choice.with_path(own)
@@ -181,6 +187,19 @@ def _candidates(ingress: Ingress, manner: Manner, problem_of: ProblemOf) -> Iter
         for position, path in enumerate(rule.paths):
             place = f"rules[{number}].paths[{position}]"
             yield replace(start, place=place, path=path, problem=problem_of(path.backend))
+
+
+def _covering_wildcard(candidates: list[_Candidate], host: str) -> str:
+    """The nearest wildcard that keeps a host of more labels from rules for all hosts, as Envoy's do."""
+    wide = {
+        each.host
+        for each in candidates
+        if each.manner.hosts_cover_wildcards
+        and each.host.startswith("*.")
+        and host.endswith(each.host[1:])
+        and not covers_one_label(each.host, host)
+    }
+    return max(wide, key=nearness, default="")
 
 
 def _host(rule: IngressRule) -> str:

@@ -18,6 +18,8 @@ class PathManner(StrEnum):
     STRING = "by the beginning of its text"
     REGEX = "as a regular expression"
     ANCHORED = "as a regular expression from its beginning"
+    LOOSE = "as a regular expression from its beginning, whatever the case"
+    UNLESS_PLAIN = "as a regular expression if it looks like one, else by the beginning of its text"
     STAR = "with * for any text"
     UNKNOWN = "as the controller likes"
 
@@ -59,6 +61,8 @@ class Manner:
     missing_service: MissingService = MissingService.UNAVAILABLE
     default_by_host: bool = False
     """A default backend beside rules serves only the hosts of these rules."""
+    hosts_cover_wildcards: bool = False
+    """A wildcard host that does not cover a host of more labels still keeps it from rules for all hosts."""
 
 
 SPECIFIED = Manner()

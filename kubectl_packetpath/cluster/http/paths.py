@@ -7,6 +7,8 @@ import re
 
 from kubectl_packetpath.cluster.http.manner import PathManner
 
+LOOKS_SO = "^+*[]%"
+"""Letters by which Contour knows an expression."""
 LONGEST = 500
 NESTED = re.compile(r"[+*}]\)*[)][+*{]")
 """A repeated group that ends with a repeat."""
@@ -31,6 +33,12 @@ def path_matches(manner: PathManner, pattern: str, path: str) -> bool | None:
             return expression_matches(_of_stars(pattern), path)
         case PathManner.REGEX:
             return expression_matches(pattern, path)
+        case PathManner.LOOSE:
+            return expression_matches(f"(?i:{pattern}).*", path)
+        case PathManner.UNLESS_PLAIN:
+            if set(pattern) & set(LOOKS_SO):
+                return expression_matches(pattern, path)
+            return path.startswith(pattern or "/")
         case PathManner.ANCHORED:
             return expression_matches(f"(?:{pattern}).*", path)
         case _:
