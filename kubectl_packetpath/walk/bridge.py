@@ -49,10 +49,16 @@ def receive_frame(place: Place, outcome: Outcome, bridge: Link, port: Link) -> I
 
 
 def _addressed(place: Place, bridge: Link, packet: Packet) -> Packet:
-    """A question need not name link addresses: the frame is for whoever has the destination, else for us."""
-    for station in hearers(place.node, place.state, bridge):
+    """A question need not name link addresses: the frame is for whoever has the destination, else for us.
+
+    What a sender whom we see has addressed to somebody whom we do not see stays as it is.
+    """
+    stations = list(hearers(place.node, place.state, bridge))
+    for station in stations:
         if station.state is not None and answers(station.state, station.link, packet.destination):
             return replace(packet, destination_mac=station.link.mac)
+    if packet.source_mac and any(station.state is None for station in stations):
+        return packet
     return replace(packet, destination_mac=bridge.mac)
 
 

@@ -15,7 +15,7 @@ from kubectl_packetpath.snapshot.state import NamespaceState, NodeState, NotReco
 from kubectl_packetpath.trace import Ending, Hop, Path, Step, StepKind, Trace, Verdict
 from kubectl_packetpath.walk import explore
 from kubectl_packetpath.walk.here import scaled
-from kubectl_packetpath.walk.underlay import Arrival, Underlay, device_with, rows
+from kubectl_packetpath.walk.underlay import Arrival, Underlay, carried, device_with, rows
 from kubectl_packetpath.walk.wires import scrubbed
 
 MOST_CROSSINGS = 8
@@ -109,6 +109,15 @@ class Cluster:
     underlay: Underlay = field(default_factory=Underlay)
     missing: Mapping[str, str] = field(default_factory=dict)
     """Nodes without state, and why."""
+
+    def arrival(self, destination: Address, next_hop: Address | None) -> Arrival:
+        """Where a packet turns up: by the API, else at the only node that has the address on one of its devices."""
+        arrival = self.underlay.arrival(destination, next_hop)
+        neighbour = next_hop or destination
+        if arrival.node:
+            return arrival
+        owners = [name for name, node in self.nodes.items() if carried(node.host(), neighbour)]
+        return Arrival(node=owners[0], address=neighbour) if len(owners) == 1 else arrival
 
 
 def trace(query: Query, cluster: Cluster) -> Trace:
@@ -210,7 +219,15 @@ def _follow(
 
 
 def _over_the_wire(leg: _Leg, egress: explore.Egress, cluster: Cluster, crossings: int) -> Iterator[_Leg]:
-    arrival = cluster.underlay.arrival(leg.packet.destination, egress.next_hop)
+    arrival = cluster.arrival(leg.packet.destination, egress.next_hop)
+    if not arrival.node and leg.packet.inner is not None:
+        reason = (
+            f"no node is known to have {leg.packet.destination}, to which {leg.node} sends the outer packet"
+        )
+        step = Step(kind=StepKind.ASSUMED, text=reason)
+        hops = (*leg.hops[:-1], replace(leg.hops[-1], steps=(*leg.hops[-1].steps, step)))
+        yield replace(leg, weight=None, hops=hops, ending=Ending(verdict=Verdict.UNKNOWN, reason=reason))
+        return
     if not arrival.node:
         through = f" through {arrival.through}" if arrival.through else ""
         reason = f"leaves the cluster by {egress.device} of {leg.node}{through}"

@@ -85,7 +85,8 @@ def resolve(node: NodeState, state: NamespaceState, device: Link, address: Addre
             return Resolution(mac=_usable_mac(entry) or station.link.mac, because=facts)
     if _usable_mac(entry):
         return Resolution(mac=_usable_mac(entry), because=facts)
-    if any(station.state is None for station in stations):
+    failed = entry is not None and entry.state & NUD_FAILED
+    if not failed and any(station.state is None for station in stations):
         return Resolution(seen=False, because=facts)
     return Resolution(reached=False, because=facts)
 

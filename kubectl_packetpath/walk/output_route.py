@@ -36,7 +36,10 @@ def route_output(here: Here, packet: Packet) -> Iterator[OutputDecision]:
 
 
 def route_wrapped(here: Here, packet: Packet, bound_to: Link | None) -> Iterator[OutputDecision]:
-    """Every way out for a packet that a tunnel made: the kernel's own, whoever sent what it carries."""
+    """Every way out for a packet that a tunnel made: the kernel's own, whoever sent what it carries.
+
+    IPv4 takes the destination for a neighbour where no route leads out by the device that the tunnel is bound to.
+    """
     yield from _ways_out(here, packet, replace(query_for(packet, None), oif=bound_to, uid=0))
 
 
@@ -51,7 +54,10 @@ def _ways_out(here: Here, packet: Packet, query: RouteQuery) -> Iterator[OutputD
         )
         return
     for way in fib_lookup(here.state, query):
-        yield _decided(here, packet, way, unbound=unbound)
+        if way.type in NO_ROUTE_TYPES and query.oif is not None and packet.family == 4:
+            yield _decided(here, packet, Way(type="unicast", device=query.oif), unbound=unbound)
+        else:
+            yield _decided(here, packet, way, unbound=unbound)
 
 
 def _foreign(here: Here, packet: Packet) -> bool:

@@ -14,6 +14,8 @@ from kubectl_packetpath.snapshot.links import InterfaceAddress, Link
 from kubectl_packetpath.snapshot.state import NamespaceState
 
 T = TypeVar("T")
+PRIVATE = {"bridge", "dummy"}
+"""Devices whose addresses many nodes have alike."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +64,12 @@ def device_with(state: NamespaceState, address: Address) -> Link | None:
     links, addresses = rows(state.links()), rows(state.addresses())
     owned = _owner(addresses, address)
     return None if owned is None else next((link for link in links if link.index == owned.link), None)
+
+
+def carried(state: NamespaceState, address: Address) -> bool:
+    """Whether this node has the address on a device that leads to others."""
+    device = device_with(state, address)
+    return device is not None and device.is_up and not device.is_loopback and device.kind not in PRIVATE
 
 
 def _owner(addresses: Iterable[InterfaceAddress], wanted: Address) -> InterfaceAddress | None:

@@ -25,8 +25,9 @@ def entries_for(state: NamespaceState, device: Link, mac: str) -> tuple[Forwardi
 
 
 def floods(state: NamespaceState, device: Link) -> bool:
-    """Whether anybody would hear a question who has an address."""
-    return bool(entries_for(state, device, ""))
+    """Whether anybody would hear a question who has an address, or that cannot be said."""
+    external = device.vxlan is None or device.vxlan.collect_metadata
+    return external or bool(entries_for(state, device, ""))
 
 
 def entry_fact(node: str, device: Link, entry: ForwardingEntry) -> Fact:

@@ -41,6 +41,7 @@ class _Target:
     port: int
     vni: int
     underlay: int | None
+    """Named by the entry itself; the device that the tunnel was made on counts for its first entry only."""
     fact: Fact
     weight: Fraction = Fraction(1)
 
@@ -84,7 +85,7 @@ def _targets(place: Place, device: Link, settings: Vxlan, entry: ForwardingEntry
         address=entry.destination or settings.remote or IPv4Address(0),
         port=entry.port or settings.port,
         vni=entry.vni or settings.vni,
-        underlay=entry.underlay or settings.underlay,
+        underlay=entry.underlay,
         fact=fact,
     )
     if entry.nexthop_id is None:

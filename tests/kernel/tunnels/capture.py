@@ -1,5 +1,6 @@
 """What really passes at interfaces, and what a trace says passes there, in one form."""
 
+import errno
 import re
 import socket
 import time
@@ -94,6 +95,10 @@ def _incoming(listener: socket.socket) -> Iterator[tuple[Layer, ...]]:
         try:
             data, (_, _, kind, hardware, _) = listener.recvfrom(65535)
         except BlockingIOError:
+            return
+        except OSError as error:
+            if error.errno != errno.ENETDOWN:
+                raise
             return
         if kind == OUTGOING:
             continue

@@ -1,0 +1,253 @@
+"""VXLAN as others than flannel set it up: flooding, learning, IPv6, port ranges, next hop groups, and on a bridge."""
+
+from collections.abc import Iterator
+
+import pytest
+from kernel.lab import happened
+from kernel.tunnels.capture import capturing, told
+from kernel.tunnels.flannel import MACS, PLACES, assert_agrees, fdb, flannel, other
+from kernel.tunnels.nodes import NODES, PODS, PORT, UNDERLAY, UNDERLAY6, Nodes, nodes
+
+from kubectl_packetpath.trace import StepKind, Verdict
+
+pytestmark = pytest.mark.kernel
+
+
+@pytest.fixture
+def bare() -> Iterator[Nodes]:
+    """Two nodes without an overlay."""
+    with nodes("shapes") as made:
+        yield made
+
+
+def tunnel(made: Nodes, node: str, options: str, *, neighbour: bool = True) -> None:
+    """A VXLAN device, the route by it, and on demand the neighbour."""
+    number = {"a": "2", "b": "1"}[node]
+    there = f"10.244.{number}.0"
+    lines = [
+        f"link add flannel.1 address {MACS[node]} type vxlan id 1 dstport 8472 {options}",
+        f"addr add {PODS[node].removesuffix('2')}0/32 dev flannel.1",
+        "link set flannel.1 up",
+        f"route add {there}/24 via {there} dev flannel.1 onlink",
+        f"route add fd24:{number}::/64 via fd24:{number}:: dev flannel.1 onlink",
+    ]
+    if neighbour:
+        lines += [
+            f"neigh add {there} lladdr {MACS[other(node)]} dev flannel.1 nud permanent",
+            f"neigh add fd24:{number}:: lladdr {MACS[other(node)]} dev flannel.1 nud permanent",
+        ]
+    made.host(node, *lines)
+
+
+@pytest.mark.parametrize("learning", ["learning", "nolearning"])
+@pytest.mark.parametrize("neighbour", [True, False], ids=["known", "asked-for"])
+def test_one_remote_for_all(bare: Nodes, learning: str, neighbour: bool) -> None:
+    """The entry for addresses without one of their own; a neighbour may be asked for through it."""
+    for node in NODES:
+        tunnel(bare, node, f"remote {UNDERLAY[other(node)]} {learning}", neighbour=neighbour)
+
+    path = assert_agrees(bare)
+
+    assert path.ending.verdict is Verdict.DELIVERED
+
+
+def test_ipv6_inside(bare: Nodes) -> None:
+    """IPv6 in IPv4."""
+    for node in NODES:
+        tunnel(bare, node, f"remote {UNDERLAY[other(node)]} nolearning")
+
+    assert assert_agrees(bare, target="fd24:2::2").ending.verdict is Verdict.DELIVERED
+
+
+def test_ipv6_outside(bare: Nodes) -> None:
+    """IPv4 in IPv6, as flannel does it for IPv6 clusters."""
+    for node in NODES:
+        tunnel(bare, node, f"local {UNDERLAY6[node]} remote {UNDERLAY6[other(node)]} nolearning")
+
+    assert assert_agrees(bare).ending.verdict is Verdict.DELIVERED
+
+
+def test_a_device_of_the_other_family_does_not_listen(bare: Nodes) -> None:
+    """The same port and VNI, but over IPv6."""
+    tunnel(bare, "a", f"remote {UNDERLAY['b']} nolearning")
+    tunnel(bare, "b", f"local {UNDERLAY6['b']} remote {UNDERLAY6['a']} nolearning")
+
+    path = assert_agrees(bare)
+
+    assert path.ending.reason == "no VXLAN device listens on UDP port 8472 of b: there is no such device"
+
+
+def test_flooding_to_several_is_not_decided(bare: Nodes) -> None:
+    """Several copies travel: the place is named."""
+    for node in NODES:
+        tunnel(bare, node, f"remote {UNDERLAY[other(node)]} nolearning")
+    fdb(bare, "a", "append 00:00:00:00:00:00 dev flannel.1 dst 192.168.7.77 self permanent")
+
+    path = bare.path()
+
+    assert path.ending.verdict is Verdict.UNKNOWN
+    assert path.ending.reason == f"a flannel.1: the frame for {MACS['b']} is flooded to 2 hosts"
+
+
+def test_a_multicast_group_is_not_decided(bare: Nodes) -> None:
+    """Who joined it is not to be seen."""
+    tunnel(bare, "a", "group 239.1.1.1 dev eth0")
+
+    assert "flooded to the group 239.1.1.1" in bare.path().ending.reason
+
+
+def test_an_external_device_is_not_decided(bare: Nodes) -> None:
+    """Routes or programs say where it sends."""
+    bare.host(
+        "a",
+        "link add flannel.1 type vxlan dstport 8472 external",
+        "link set flannel.1 up",
+        "route add 10.244.2.0/24 dev flannel.1",
+    )
+
+    assert "external mode" in bare.path().ending.reason
+
+
+def test_a_permanent_entry_elsewhere_stops_a_learning_device(bare: Nodes) -> None:
+    """It takes frames of that address only from where the entry says: a node with a new address is not heard."""
+    for node in NODES:
+        tunnel(bare, node, f"remote {UNDERLAY[other(node)]} learning")
+    fdb(bare, "b", f"replace {MACS['a']} dev flannel.1 dst 192.168.7.9 self permanent")
+
+    path = assert_agrees(bare)
+
+    assert path.ending.verdict is Verdict.DROPPED
+    assert f"{MACS['a']} is behind 192.168.7.9, not {UNDERLAY['a']}" in path.ending.reason
+
+
+def test_the_same_link_address_on_both_is_a_loop(bare: Nodes) -> None:
+    """Two nodes whose VXLAN devices were cloned."""
+    for node in NODES:
+        tunnel(bare, node, f"remote {UNDERLAY[other(node)]} nolearning")
+    bare.host("b", f"link set flannel.1 address {MACS['a']}")
+
+    path = assert_agrees(bare)
+
+    assert path.ending.verdict is Verdict.DROPPED
+    assert "taken for a loop" in path.ending.reason
+
+
+def test_the_source_port_is_of_the_range(bare: Nodes) -> None:
+    """A hash picks it: the trace claims the range's first, and says that it is the kernel's choice."""
+    for node in NODES:
+        tunnel(bare, node, f"remote {UNDERLAY[other(node)]} nolearning srcport 51000 51007")
+
+    path = bare.path()
+    outer = next(step.after for step in path.steps if step.kind is StepKind.ENCAPSULATED)
+    assert outer is not None
+    with capturing(bare.lab, *PLACES) as capture:
+        bare.lab.reach("pod-a", PODS["b"], PORT, "udp")
+        seen = capture.came_in(PORT, 4)
+
+    assert (outer.sport, outer.sport_chosen) == (51000, True)
+    assert seen[1].layers[0].sport in range(51000, 51008)
+
+
+@pytest.mark.parametrize("via", [False, True], ids=["entry", "entry-via-device"])
+def test_the_wire_without_a_route(bare: Nodes, via: bool) -> None:
+    """An entry that names a device takes the peer for a neighbour there; the tunnel's own device is not asked."""
+    for node in NODES:
+        flannel(bare, node)
+    bare.host("a", f"addr del {UNDERLAY['a']}/24 dev eth0", f"addr add {UNDERLAY['a']}/32 dev eth0")
+    if via:
+        entry = f"{MACS['b']} dev flannel.1 dst {UNDERLAY['b']}"
+        fdb(bare, "a", f"del {entry}")
+        fdb(bare, "a", f"append {entry} via eth0 self permanent")
+
+    path = assert_agrees(bare)
+
+    assert path.ending.verdict is (Verdict.DELIVERED if via else Verdict.NO_ROUTE)
+
+
+def test_the_outer_source_may_be_translated(bare: Nodes) -> None:
+    """A masquerading rule for all that leaves the node meets the outer packet too; the inner one keeps its source."""
+    for node in NODES:
+        flannel(bare, node)
+    bare.host("a", "addr add 192.168.7.33/24 dev eth0")
+    rules = "*nat\n-A POSTROUTING -o eth0 -p udp -j SNAT --to-source 192.168.7.33\nCOMMIT\n"
+    bare.lab.load("host-a", "iptables-nft-restore", rules)
+
+    path = assert_agrees(bare)
+
+    assert path.ending.verdict is Verdict.DELIVERED
+    assert not path.masqueraded
+    assert str(told(path, *PLACES)[1].layers[0].source) == "192.168.7.33"
+
+
+def test_masquerading_inside_is_undone_on_the_way_back(bare: Nodes) -> None:
+    """The tunnel's own address is the source inside; the answer finds the connection when it is unwrapped."""
+    for node in NODES:
+        flannel(bare, node)
+    bare.lab.load(
+        "host-a", "iptables-nft-restore", "*nat\n-A POSTROUTING -o flannel.1 -j MASQUERADE\nCOMMIT\n"
+    )
+
+    path = assert_agrees(bare)
+
+    assert path.ending.verdict is Verdict.DELIVERED
+    assert path.masqueraded
+    assert str(path.packet.source) == "10.244.1.0"
+    assert path.reply is not None
+    assert path.reply.packet.destination == path.hops[0].steps[0].after.source  # type: ignore[union-attr]
+
+
+def test_a_group_of_next_hops_shares(bare: Nodes) -> None:
+    """Frames for one address to two hosts by turns (EVPN multihoming)."""
+    flannel(bare, "a")
+    flannel(bare, "b")
+    bare.host(
+        "a",
+        f"nexthop add id 12 via {UNDERLAY['b']} fdb",
+        "nexthop add id 13 via 192.168.7.77 fdb",
+        "nexthop add id 100 group 12/13 fdb",
+    )
+    fdb(bare, "a", f"del {MACS['b']} dev flannel.1")
+    fdb(bare, "a", f"add {MACS['b']} dev flannel.1 nhid 100 self permanent")
+
+    paths = bare.trace().paths
+
+    outer = {
+        (str(step.after.destination), path.weight)
+        for path in paths
+        for step in path.steps
+        if step.kind is StepKind.ENCAPSULATED and step.after is not None
+    }
+    assert {address for address, _ in outer} == {UNDERLAY["b"], "192.168.7.77"}
+    assert sum(path.weight or 0 for path in paths if path.weight is not None) <= 1
+
+
+@pytest.fixture
+def bridged() -> Iterator[Nodes]:
+    """One network over both nodes: a bridge on each, with the pod and a VXLAN device as its ports."""
+    with nodes("evpn") as made:
+        for number, node in enumerate(NODES, start=1):
+            made.host(
+                node,
+                "link add br0 type bridge",
+                "link set br0 up",
+                "addr flush dev veth0",
+                "link set veth0 master br0",
+                f"link add vxlan9 address {MACS[node]} type vxlan id 9 dstport 4789 local {UNDERLAY[node]}"
+                f" remote {UNDERLAY[other(node)]}",
+                "link set vxlan9 master br0 up",
+            )
+            made.lab[f"pod-{node}"].ip("addr flush dev eth0", f"addr add 10.9.0.{number}/24 dev eth0")
+        yield made
+
+
+@pytest.mark.parametrize("warm", [False, True], ids=["first-packet", "learnt"])
+def test_one_network_over_bridges(bridged: Nodes, warm: bool) -> None:
+    """The frame is bridged into the tunnel and out of it."""
+    if warm:
+        bridged.lab.reach("pod-a", "10.9.0.2", PORT)
+    path = bridged.path("10.9.0.2")
+
+    assert path.ending.verdict is Verdict.DELIVERED
+    assert path.reply is not None
+    assert path.reply.ending.verdict is Verdict.DELIVERED
+    assert happened(bridged.lab, "pod-a", "10.9.0.2", PORT)[0] == "reached"
