@@ -1,0 +1,1 @@
+"""Which certificate a proxy shows, and whether a client takes it."""
