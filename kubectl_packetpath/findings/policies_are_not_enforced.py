@@ -26,7 +26,7 @@ def look(_answer: Answer, way: Answered) -> Iterator[Finding]:
             severity=Severity.SUSPICION if enforcement.unseen else Severity.PROBLEM,
             subject=side.pod,
             message=f"{side.reason}; {enforcement.words}",
-            remedy="kubectl get daemonsets -A    (an enforcer, such as Calico or Cilium, would be there)",
+            remedy="kubectl get daemonsets -A",
             evidence=tuple(str(policy) for policy in side.policies),
             paths=(number,),
         )

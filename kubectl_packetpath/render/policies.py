@@ -22,6 +22,8 @@ def line_of(judged: Judged | None) -> str:
         return ""
     verdict = judged.verdict
     side = verdict.deciding
+    if side.unread and not judged.undecided:
+        return ""
     if verdict.says is Says.ALLOWED:
         rules = " and ".join(str(each.by) for each in verdict.sides if each.by is not None)
         told = f"allowed by {rules}" if rules else f"allowed: {side.reason}"

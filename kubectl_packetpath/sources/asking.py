@@ -65,7 +65,7 @@ def answer(target: str, expansion: Expansion, cluster: Cluster, supplier: Suppli
         ways=tuple(ways),
         cluster=cluster,
         service=expansion.service,
-        notes=expansion.notes,
+        notes=(*expansion.notes, *cluster.policies.notes),
         nodes_missing=missing,
         enforcement=enforced,
     )

@@ -79,6 +79,7 @@ class Policed:
             found = [kept(each) for each in self.api.list(path)]
         except ApiError as error:
             if error.status == NOT_FOUND:
+                self.objects.setdefault(kind, [])
                 return True
             if error.status != FORBIDDEN:
                 raise

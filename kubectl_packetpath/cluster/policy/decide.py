@@ -77,7 +77,8 @@ def _is_itself(subject: Subject) -> bool:
 
 def _through_tiers(subject: Subject) -> Side:
     if subject.world.cluster.policies.unread_tiers:
-        return _plain(subject, Says.UNKNOWN, subject.world.cluster.policies.unread_tiers)
+        side = _plain(subject, Says.UNKNOWN, subject.world.cluster.policies.unread_tiers)
+        return replace(side, unread=True)
     admin = judge_tier(Tier.ADMIN, subject)
     if (decided := _by_tier(admin, subject)) is not None:
         return decided

@@ -65,7 +65,8 @@ class Enforcement:
         if self.unseen:
             return f"no enforcer was seen, but {self.unseen}"
         if self.networks:
-            return f"nothing here enforces it ({' and '.join(self.networks)} does not)"
+            verb = "does" if len(self.networks) == 1 else "do"
+            return f"nothing here enforces it ({' and '.join(self.networks)} {verb} not)"
         return "nothing here enforces it"
 
 

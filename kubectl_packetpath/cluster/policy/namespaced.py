@@ -49,7 +49,7 @@ class Subject:
 def judge_namespaced(subject: Subject) -> Side:
     """What the NetworkPolicies of the pod's namespace say."""
     if reason := subject.world.cluster.policies.unread(subject.pod.namespace):
-        return _side(subject, Says.UNKNOWN, reason)
+        return replace(_side(subject, Says.UNKNOWN, reason), unread=True)
     selecting = tuple(_selecting(subject))
     if not selecting:
         return _side(subject, Says.ALLOWED, f"no NetworkPolicy selects it for {subject.direction}")

@@ -13,7 +13,7 @@ from enum import StrEnum
 from ipaddress import IPv4Network, IPv6Network
 
 from kubectl_packetpath.cluster.policy.selectors import EVERYTHING, LabelSelector
-from kubectl_packetpath.snapshot.absent import Absent
+from kubectl_packetpath.snapshot.absent import Absent, Why
 
 Network = IPv4Network | IPv6Network
 
@@ -174,6 +174,15 @@ class Policies:
         if self.namespaces_read and namespace not in self.namespaces_read:
             return f"NetworkPolicies may not be read in namespace {namespace}"
         return ""
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What could not be read though it was asked for, one sentence each."""
+        asked = (each for each in self.absent.values() if each.why is not Why.NOT_ASKED)
+        told = [f"Policies are not all known: {each.detail or each.why}" for each in asked]
+        if self.namespaces_read:
+            told.append(f"NetworkPolicies are known of {', '.join(self.namespaces_read)} only.")
+        return tuple(told)
 
     @property
     def unread_tiers(self) -> str:

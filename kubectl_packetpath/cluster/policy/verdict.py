@@ -66,6 +66,8 @@ class Side:
     """Every rule that was held against the flow, in the order in which they count."""
     assumed: tuple[str, ...] = ()
     """What the API does not define and most implementations do."""
+    unread: bool = False
+    """It is unknown since policies may not be read, which is told once for all."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
