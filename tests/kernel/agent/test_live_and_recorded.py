@@ -1,6 +1,7 @@
 """The kernel and a recording of it answer the same questions alike."""
 
 import struct
+from dataclasses import replace
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -10,12 +11,14 @@ from kernel.agent.room import Full, fresh, recorded, rows
 from kubectl_packetpath.snapshot import Snapshot
 from kubectl_packetpath.snapshot.absent import Absent
 from kubectl_packetpath.snapshot.codec import decode, encode
-from kubectl_packetpath.snapshot.netlink import attribute_map
-from kubectl_packetpath.snapshot.nftables import Nftables, NftLookup
+from kubectl_packetpath.snapshot.netlink import attribute_map, attributes
+from kubectl_packetpath.snapshot.nftables import Nftables, NftChain, NftLookup
 from kubectl_packetpath.snapshot.recorded import RecordedNode
 from kubectl_packetpath.snapshot.state import NamespaceState, NotRecorded
 
 pytestmark = pytest.mark.kernel
+
+RULE_EXPRESSIONS, EXPRESSION_NAME, EXPRESSION_DATA = 4, 1, 2
 
 SMALL = (
     "links",
@@ -103,6 +106,23 @@ def test_what_a_question_touched_answers_it_again(full: Full) -> None:
             more()
 
 
+def still(chain: NftChain | Absent) -> object:
+    """A chain without its counters, which any stray packet moves between two readings."""
+    assert isinstance(chain, NftChain), chain
+    rules = [still_rule(message) for message in rows(chain.rules)]
+    return replace(chain, policy_packets=None, policy_bytes=None, rules=()), rules
+
+
+def still_rule(message: bytes) -> object:
+    """A rule's attributes, its expressions one by one, without what a counter holds."""
+    parts = attribute_map(message)
+    expressions = [attribute_map(each) for _, each in attributes(parts.pop(RULE_EXPRESSIONS, b""))]
+    return parts, [
+        (each[EXPRESSION_NAME], b"" if each[EXPRESSION_NAME] == b"counter\0" else each.get(EXPRESSION_DATA))
+        for each in expressions
+    ]
+
+
 def test_every_chain_of_a_whole_recording(full: Full) -> None:
     """Each chain's rules are those that the kernel gives when asked for that chain alone."""
     state = full.state.nft.narrowed()
@@ -111,4 +131,4 @@ def test_every_chain_of_a_whole_recording(full: Full) -> None:
     with fresh(full) as live:
         for chain in state.chains:
             where = (chain.family, chain.table, chain.name)
-            assert live.nft_chain(*where) == whole.nft_chain(*where)
+            assert still(live.nft_chain(*where)) == still(whole.nft_chain(*where))
