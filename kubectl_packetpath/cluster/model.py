@@ -8,6 +8,7 @@ Kubernetes: https://kubernetes.io/docs/reference/kubernetes-api/service-resource
 from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network
 
+from kubectl_packetpath.cluster.http.web import NO_WEB, Web
 from kubectl_packetpath.cluster.policy.objects import NO_POLICIES, Policies
 from kubectl_packetpath.packet import Address
 from kubectl_packetpath.snapshot.absent import Absent, Section, Why
@@ -207,6 +208,8 @@ class Cluster:
     namespaces: Section[Namespace] = NOT_ASKED
     policies: Policies = NO_POLICIES
     daemonsets: Section[DaemonSet] = NOT_ASKED
+    web: Web = NO_WEB
+    """What says where HTTP requests go."""
 
     def service(self, namespace: str, name: str) -> Service | None:
         """A Service by name."""

@@ -9,6 +9,7 @@ from ipaddress import ip_network
 from typing import Any, TypeVar
 
 from kubectl_packetpath.cluster.fields import Json, addresses, number, pairs, part, rows, text, texts
+from kubectl_packetpath.cluster.http.web_objects import web_of
 from kubectl_packetpath.cluster.model import (
     BalancerAddress,
     Cluster,
@@ -45,6 +46,7 @@ def cluster_of(objects: Mapping[str, Iterable[Json]], *, context: str = "", name
         namespaces=_section(objects, "namespaces", namespace_of),
         daemonsets=_section(objects, "daemonsets", daemonset_of),
         policies=policies_of(objects),
+        web=web_of(objects),
     )
 
 

@@ -105,11 +105,16 @@ class Api:
         self.request("DELETE", path, {"propagationPolicy": "Background"})
 
     def request(
-        self, method: str, path: str, query: Mapping[str, str], body: Mapping[str, Any] | None = None
+        self,
+        method: str,
+        path: str,
+        query: Mapping[str, str],
+        body: Mapping[str, Any] | None = None,
+        accept: str = "application/json",
     ) -> dict[str, Any]:
         """Ask, and say clearly what was refused."""
         url = f"{self.configuration.host}{path}" + (f"?{urlencode(query)}" if query else "")
-        headers = {"Accept": "application/json"} | dict(self._identity())
+        headers = {"Accept": accept} | dict(self._identity())
         content = None
         if body is not None:
             headers["Content-Type"] = "application/apply-patch+yaml"

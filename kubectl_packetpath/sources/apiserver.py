@@ -14,13 +14,14 @@ from kubectl_packetpath.cluster.model import Cluster
 from kubectl_packetpath.cluster.objects import cluster_of
 from kubectl_packetpath.sources.api import FORBIDDEN, NOT_FOUND, Api, ApiError
 from kubectl_packetpath.sources.policies import Policed
+from kubectl_packetpath.sources.web import KNOWN_ANNOTATIONS, WebReader
 
 Objects = dict[str, list[dict[str, Any]]]
 
 SLICES = "/apis/discovery.k8s.io/v1"
 KEPT: Mapping[str, Any] = {
     "services": {
-        "metadata": {"name": 1, "namespace": 1},
+        "metadata": {"name": 1, "namespace": 1, "annotations": dict.fromkeys(KNOWN_ANNOTATIONS, 1)},
         "spec": {
             "type": 1,
             "clusterIP": 1,
@@ -52,6 +53,8 @@ KEPT: Mapping[str, Any] = {
         "spec": {
             "nodeName": 1,
             "hostNetwork": 1,
+            "dnsPolicy": 1,
+            "dnsConfig": 1,
             "containers": {"name": 1, "ports": 1},
             "initContainers": {"name": 1, "ports": 1},
         },
@@ -110,6 +113,32 @@ def read_for(api: Api, target: Target, start: Target | None) -> Cluster:
     return cluster_of(objects, context=api.context, namespace=api.namespace)
 
 
+def read_for_requests(api: Api, namespaces: Iterable[str]) -> Cluster:
+    """What a question about an HTTP request needs: all that may take it, and all that may stand behind."""
+    homes = tuple(dict.fromkeys((*namespaces, api.namespace)))
+    own = f"/api/v1/namespaces/{homes[0]}"
+    needed = [
+        NODES,
+        Wanted(kind="services", path="/api/v1/services", instead=f"{own}/services"),
+        Wanted(kind="pods", path="/api/v1/pods", instead=f"{own}/pods"),
+        Wanted(
+            kind="endpointslices",
+            path=f"{SLICES}/endpointslices",
+            instead=f"{SLICES}/namespaces/{homes[0]}/endpointslices",
+        ),
+    ]
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        web = pool.submit(WebReader(api=api, namespaces=homes).read)
+        objects = with_both(_with_policies(api, needed, homes), web.result())
+    return cluster_of(objects, context=api.context, namespace=api.namespace)
+
+
+def with_both(one: Objects, other: Objects) -> Objects:
+    """Objects of two readers; the rows of what neither could read are put together."""
+    absent = [*one.get("absent", ()), *other.get("absent", ())]
+    return one | other | ({"absent": absent} if absent else {})
+
+
 def _services(api: Api, target: Target) -> Wanted:
     """All Services of the namespace, since a mistyped name wants a suggestion; all, for a bare address."""
     if target.kind is TargetKind.SERVICE:
@@ -133,7 +162,8 @@ def read_all(api: Api) -> Objects:
     """All objects of these kinds that the cluster has: for a bundle."""
     kinds = {"services": "/api/v1", "pods": "/api/v1", "nodes": "/api/v1", "endpointslices": SLICES}
     needed = [Wanted(kind=kind, path=f"{root}/{kind}") for kind, root in kinds.items()]
-    return _with_policies(api, needed, (api.namespace,))
+    web = WebReader(api=api, namespaces=(api.namespace,)).read()
+    return with_both(_with_policies(api, needed, (api.namespace,)), web)
 
 
 def _with_policies(api: Api, needed: Iterable[Wanted], namespaces: tuple[str, ...]) -> Objects:
