@@ -60,7 +60,7 @@ def predicted(paths: Sequence[dict[str, Any]]) -> dict[tuple[str, ...], float | 
             "LEFT_CLUSTER",
         }:
             key: tuple[str, ...] = ("reached", path["packet"]["destination"], path["packet"]["source"])
-        elif path["verdict"] in {"REFUSED", "REJECTED", "NO_BACKEND", "NO_ROUTE"}:
+        elif path["verdict"] in {"REFUSED", "REJECTED", "NO_BACKEND", "NO_ROUTE"} and not _silent(path):
             key = ("refused",)
         elif path["verdict"] == "UNKNOWN":
             key = ("unknown",)
@@ -70,6 +70,11 @@ def predicted(paths: Sequence[dict[str, Any]]) -> dict[tuple[str, ...], float | 
         before = ends.get(key, 0.0)
         ends[key] = None if weight is None or before is None else before + weight
     return ends
+
+
+def _silent(path: dict[str, Any]) -> bool:
+    """Whether nobody tells the sender: a Service without a backend may be dropped as well as rejected."""
+    return bool(path["hops"][-1]["steps"][-1]["kind"] == "dropped")
 
 
 def observed(

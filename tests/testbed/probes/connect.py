@@ -43,7 +43,7 @@ class Attempt:
                 return failed(sock, error)
             try:
                 return self._ask_over_http(sock)
-            except OSError:
+            except (OSError, ValueError):  # somebody who is not agnhost
                 return {"kind": "reached", "local": sock.getsockname()[:2]}
 
     def udp(self) -> Result:
