@@ -10,7 +10,7 @@ from ipaddress import IPv4Address, IPv6Address
 Address = IPv4Address | IPv6Address
 
 ICMP, TCP, UDP, ICMPV6, SCTP = 1, 6, 17, 58, 132
-PROTOCOL_NAMES = {ICMP: "icmp", TCP: "tcp", UDP: "udp", ICMPV6: "icmpv6", SCTP: "sctp", 4: "ipip", 47: "gre"}
+PROTOCOL_NAMES = {ICMP: "icmp", TCP: "tcp", UDP: "udp", ICMPV6: "icmpv6", SCTP: "sctp", 4: "ipip", 41: "ipv6", 47: "gre"}
 PROTOCOL_NUMBERS = {name: number for number, name in PROTOCOL_NAMES.items()}
 
 TCP_SYN, TCP_ACK, TCP_RST, TCP_FIN = 0x02, 0x10, 0x04, 0x01
@@ -120,7 +120,9 @@ class Packet:
     encapsulation: str = ""
     """How it is carried, by the kind of the device that wrapped it: `vxlan`, `ipip`, `wireguard`, …"""
     vni: int | None = None
-    """VXLAN or Geneve network identifier."""
+    """VXLAN or Geneve network identifier, or GRE key."""
+    sealed: tuple[str, str] | None = None
+    """Encrypted by WireGuard: the public keys of the sender and of the only one who can open it."""
 
     @property
     def family(self) -> int:

@@ -77,9 +77,25 @@ class Tunnel:
     ttl: int = 0
     underlay: int | None = None
     key: int | None = None
-    """GRE key or Geneve VNI."""
+    """Geneve VNI, or the GRE key of what is sent; None: without one."""
+    input_key: int | None = None
+    """The GRE key of what is taken."""
     port: int | None = None
     collect_metadata: bool = False
+    tos: int = 0
+    mark: int = 0
+    """The mark by which the outer packet's route is looked up (`fwmark`)."""
+    df: str = "set"
+    """Whether the outer packet may be fragmented: set (it may not), unset, or inherit from the packet inside."""
+    ignore_df: bool = False
+    protocol: int | None = None
+    """What an IPIP, SIT or IPv6 tunnel carries: 4 IPv4, 41 IPv6, 0 both."""
+    encapsulation: int = 0
+    """1 FOU, 2 GUE: the tunnel's packets travel in UDP."""
+    encapsulation_limit: int | None = None
+    """Of an IPv6 tunnel: a header says how many tunnels more the packet may enter."""
+    checksum: bool = False
+    sequence: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

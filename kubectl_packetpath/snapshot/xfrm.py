@@ -77,3 +77,5 @@ class WireguardDevice:
     listen_port: int = 0
     mark: int = 0
     peers: tuple[WireguardPeer, ...] = ()
+    public_key: str = ""
+    """The device's own public key; empty while it has no key."""

@@ -18,6 +18,7 @@ from kubectl_packetpath.walk.place import Departure, Place
 from kubectl_packetpath.walk.tables import NotReadable, tables_of
 
 MOST_VISITS = 32
+NESTING = {StepKind.ENCAPSULATED, StepKind.DECAPSULATED, StepKind.ENCRYPTED, StepKind.DECRYPTED}
 
 Key = tuple[str, int]
 """Node name and identity of a namespace."""
@@ -180,7 +181,7 @@ def _remembered(connections: Connections, key: Key, outcome: Outcome) -> Connect
 def _nested(history: History | None) -> Iterator[Packet]:
     """The packets that tunnels of this namespace have wrapped, and those that they have unwrapped."""
     for step in history or ():
-        if step.kind in {StepKind.ENCAPSULATED, StepKind.DECAPSULATED} and step.before is not None:
+        if step.kind in NESTING and step.before is not None:
             yield step.before
 
 

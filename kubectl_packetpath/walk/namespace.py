@@ -192,9 +192,9 @@ def _wrapped(place: Place, departure: Departure, tunnel: Link) -> Iterator[Depar
         if wrapping.outer is None:
             yield Departure(outcome=wrapping.outcome)
             continue
-        for decision in route_wrapped(here, wrapping.outer, wrapping.bound_to):
+        for decision in route_wrapped(here, wrapping.outer, wrapping.bound_to, wrapping.mark):
             way, device = decision.way, decision.device
-            if way is not None and way.type == "local":
+            if way is not None and way.type == "local" and tunnels.turns_back(tunnel):
                 yield tunnels.turn_back(place, wrapping, decision.packet)
                 continue
             branch = tunnels.noted_wrapping(wrapping, decision.packet)

@@ -35,12 +35,15 @@ def route_output(here: Here, packet: Packet) -> Iterator[OutputDecision]:
     yield from _ways_out(here, packet, query_for(packet, None))
 
 
-def route_wrapped(here: Here, packet: Packet, bound_to: Link | None) -> Iterator[OutputDecision]:
+def route_wrapped(
+    here: Here, packet: Packet, bound_to: Link | None, mark: int | None = None
+) -> Iterator[OutputDecision]:
     """Every way out for a packet that a tunnel made: the kernel's own, whoever sent what it carries.
 
     IPv4 takes the destination for a neighbour where no route leads out by the device that the tunnel is bound to.
     """
-    yield from _ways_out(here, packet, replace(query_for(packet, None), oif=bound_to, uid=0))
+    query = replace(query_for(packet, None), oif=bound_to, uid=0)
+    yield from _ways_out(here, packet, query if mark is None else replace(query, mark=mark))
 
 
 def _ways_out(here: Here, packet: Packet, query: RouteQuery) -> Iterator[OutputDecision]:

@@ -31,9 +31,13 @@ MODES = {
     "ipvlan": ("IFLA_IPVLAN_MODE", IPVLAN_MODES),
 }
 TUNNELS = {
-    "geneve": "IFLA_GENEVE", "gre": "IFLA_GRE", "gretap": "IFLA_GRE", "ip6gre": "IFLA_GRE",
-    "ipip": "IFLA_IPIP", "sit": "IFLA_IPIP", "ip6tnl": "IFLA_IPIP", "vti": "IFLA_VTI",
+    "geneve": "IFLA_GENEVE", "gre": "IFLA_GRE", "gretap": "IFLA_GRE",
+    "ip6gre": "IFLA_IP6GRE", "ip6gretap": "IFLA_IP6GRE",
+    "ipip": "IFLA_IPIP", "sit": "IFLA_SIT", "ip6tnl": "IFLA_IP6TNL", "vti": "IFLA_VTI",
 }  # fmt: skip
+GRE_CHECKSUM, GRE_KEY, GRE_SEQUENCE = 0x8000, 0x2000, 0x1000
+IP6_IGNORES_LIMIT = 0x1
+"""IP6_TNL_F_IGN_ENCAP_LIMIT: no header is added that bounds how often a packet may be wrapped."""
 
 Get = Callable[[str], Any]
 
@@ -134,15 +138,49 @@ def _port(get: Get) -> BridgePort:
 def _tunnel(get: Get, kind: str) -> Tunnel:
     prefix = TUNNELS[kind]
     local, remote = get(f"{prefix}_LOCAL"), get(f"{prefix}_REMOTE") or get(f"{prefix}_REMOTE6")
-    return Tunnel(
+    tunnel = Tunnel(
         local=address(local),
         remote=address(remote),
         ttl=get(f"{prefix}_TTL") or 0,
+        tos=get(f"{prefix}_TOS") or 0,
         underlay=get(f"{prefix}_LINK") or None,
-        key=get("IFLA_GENEVE_ID") if kind == "geneve" else get(f"{prefix}_OKEY"),
-        port=get("IFLA_GENEVE_PORT"),
         collect_metadata=get(f"{prefix}_COLLECT_METADATA") is not None,
+        mark=get(f"{prefix}_FWMARK") or 0,
+        encapsulation=get(f"{prefix}_ENCAP_TYPE") or 0,
+        protocol=get(f"{prefix}_PROTO"),
+        df="unset" if get(f"{prefix}_PMTUDISC") == 0 else "set",
     )
+    if kind == "geneve":
+        df = get("IFLA_GENEVE_DF") or 0
+        return replace(
+            tunnel, key=get("IFLA_GENEVE_ID"), port=get("IFLA_GENEVE_PORT"), df=DONT_FRAGMENT.get(df, str(df))
+        )
+    if prefix in {"IFLA_GRE", "IFLA_IP6GRE"}:
+        return _gre(get, prefix, tunnel)
+    if kind == "ip6tnl" and not number(get("IFLA_IP6TNL_FLAGS")) & IP6_IGNORES_LIMIT:
+        return replace(tunnel, encapsulation_limit=get("IFLA_IP6TNL_ENCAP_LIMIT"))
+    return tunnel
+
+
+def _gre(get: Get, prefix: str, tunnel: Tunnel) -> Tunnel:
+    """What stands in the GRE header, and what has to."""
+    going, coming = (_gre_flags(get(f"{prefix}_{name}"), prefix) for name in ("OFLAGS", "IFLAGS"))
+    bounded = prefix == "IFLA_IP6GRE" and not number(get(f"{prefix}_FLAGS")) & IP6_IGNORES_LIMIT
+    return replace(
+        tunnel,
+        key=get(f"{prefix}_OKEY") if going & GRE_KEY else None,
+        input_key=get(f"{prefix}_IKEY") if coming & GRE_KEY else None,
+        checksum=bool(going & GRE_CHECKSUM),
+        sequence=bool(going & GRE_SEQUENCE),
+        ignore_df=bool(get(f"{prefix}_IGNORE_DF")),
+        encapsulation_limit=get(f"{prefix}_ENCAP_LIMIT") if bounded else None,
+    )
+
+
+def _gre_flags(value: Any, prefix: str) -> int:
+    """The flags are in network order, which the library knows for IPv4 only."""
+    flags = number(value["value"] if isinstance(value, dict) else value)
+    return flags if prefix == "IFLA_GRE" else (flags & 0xFF) << 8 | flags >> 8
 
 
 def addresses(wire: Netlink) -> tuple[InterfaceAddress, ...]:

@@ -16,7 +16,7 @@ from kubectl_packetpath.snapshot.xfrm import WireguardDevice, WireguardPeer
 from packetpath_agent.collectors.generic import Family, family
 
 GET_DEVICE = 0
-IFINDEX, LISTEN_PORT, MARK, PEERS = 1, 6, 7, 8
+IFINDEX, OWN_PUBLIC_KEY, LISTEN_PORT, MARK, PEERS = 1, 4, 6, 7, 8
 PUBLIC_KEY, ENDPOINT, HANDSHAKE, RECEIVED, SENT, ALLOWED = 1, 4, 6, 7, 8, 9
 IPV4 = 2
 
@@ -47,6 +47,7 @@ def _device(wireguard: Family, index: int) -> WireguardDevice:
         listen_port=int(struct.unpack_from("=H", first.get(LISTEN_PORT, bytes(2)))[0]),
         mark=int(struct.unpack_from("=I", first.get(MARK, bytes(4)))[0]),
         peers=tuple(peers.values()),
+        public_key=base64.b64encode(first[OWN_PUBLIC_KEY]).decode() if OWN_PUBLIC_KEY in first else "",
     )
 
 

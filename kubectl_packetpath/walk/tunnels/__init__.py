@@ -14,10 +14,20 @@ from kubectl_packetpath.snapshot.links import Link
 from kubectl_packetpath.trace import Outcome
 from kubectl_packetpath.walk.here import unknown
 from kubectl_packetpath.walk.place import Departure, Place
-from kubectl_packetpath.walk.tunnels import vxlan
+from kubectl_packetpath.walk.tunnels import geneve, ip, ip_arrival, vxlan, wireguard
 from kubectl_packetpath.walk.tunnels.wrapping import Wrapping, noted_wrapping
 
-__all__ = ["KINDS", "NOT_MODELLED", "Wrapping", "noted_wrapping", "turn_back", "unwrap", "wrap", "wraps"]
+__all__ = [
+    "KINDS",
+    "NOT_MODELLED",
+    "Wrapping",
+    "noted_wrapping",
+    "turn_back",
+    "turns_back",
+    "unwrap",
+    "wrap",
+    "wraps",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,31 +36,26 @@ class Kind:
 
     wrap: Callable[[Place, Departure, Link], Iterator[Wrapping]]
     unwrap: Callable[[Place, Outcome], Departure]
-    turn_back: Callable[[Place, Wrapping, Packet], Departure]
-    """The outer destination is an address of this host itself."""
+    turn_back: Callable[[Place, Wrapping, Packet], Departure] | None = None
+    """What it does where the outer destination is an address of this host itself; None: the outer packet goes by
+    loopback."""
 
 
 KINDS: Mapping[str, Kind] = {
+    "geneve": Kind(wrap=geneve.wrap, unwrap=geneve.unwrap),
     "vxlan": Kind(wrap=vxlan.wrap, unwrap=vxlan.unwrap, turn_back=vxlan.turn_back),
+    "wireguard": Kind(wrap=wireguard.wrap, unwrap=wireguard.unwrap),
+    **{kind: Kind(wrap=ip.wrap, unwrap=ip_arrival.unwrap) for kind in ip.SHAPES},
 }
 NOT_MODELLED = frozenset(
     {
         "bareudp",
         "erspan",
-        "geneve",
-        "gre",
-        "gretap",
-        "ip6gre",
-        "ip6gretap",
-        "ip6tnl",
-        "ipip",
         "macsec",
-        "sit",
         "tap",
         "tun",
         "vti",
         "vti6",
-        "wireguard",
         "xfrm",
     }
 )
@@ -80,6 +85,14 @@ def unwrap(place: Place, outcome: Outcome) -> Departure:
     return kind.unwrap(place, outcome)
 
 
+def turns_back(device: Link) -> bool:
+    """Whether the device gives what is for this very host straight to the tunnel at the other end."""
+    return KINDS[device.kind].turn_back is not None
+
+
 def turn_back(place: Place, wrapping: Wrapping, outer: Packet) -> Departure:
     """What the outer packet of this tunnel becomes where it is for an address of the very host that made it."""
-    return KINDS[outer.encapsulation].turn_back(place, wrapping, outer)
+    back = KINDS[outer.encapsulation].turn_back
+    if back is None:
+        raise ValueError(f"{outer.encapsulation} has no short cut")
+    return back(place, wrapping, outer)

@@ -20,15 +20,18 @@ class Wrapping:
     """The packet around it; its source is unspecified where routing chooses it. None: it ended."""
     bound_to: Link | None = None
     """The device by which the outer packet must leave."""
+    mark: int | None = None
+    """The mark by which its route is looked up; None: its own."""
     because: tuple[Fact, ...] = ()
 
 
 def noted_wrapping(wrapping: Wrapping, outer: Packet) -> Outcome:
     """The outcome with the outer packet, its source chosen."""
-    device = wrapping.tunnel.name
+    encrypted = outer.sealed is not None
+    verb = "encrypts" if encrypted else "wraps"
     step = Step(
-        kind=StepKind.ENCAPSULATED,
-        text=f"{device} wraps it ({outer.wrapping}): {_ends(outer)}",
+        kind=StepKind.ENCRYPTED if encrypted else StepKind.ENCAPSULATED,
+        text=f"{wrapping.tunnel.name} {verb} it ({outer.wrapping}): {_ends(outer)}",
         because=wrapping.because,
         before=wrapping.outcome.packet,
         after=outer,
@@ -36,15 +39,20 @@ def noted_wrapping(wrapping: Wrapping, outer: Packet) -> Outcome:
     return with_packet(noted(wrapping.outcome, step), outer)
 
 
-def unwrapped(outcome: Outcome, device: Link, because: tuple[Fact, ...] = ()) -> Departure:
+def unwrapped(
+    outcome: Outcome, device: Link, because: tuple[Fact, ...] = (), *, mark: int | None = None
+) -> Departure:
     """The inner packet comes in by the tunnel device, with the mark of the outer one and without its connection."""
     outer = outcome.packet
     if outer.inner is None:
         raise ValueError("nothing to unwrap")
-    inner = replace(outer.inner, mark=outer.mark, connection=None, uid=None, gid=None)
+    mark = outer.mark if mark is None else mark
+    inner = replace(outer.inner, mark=mark, connection=None, uid=None, gid=None)
+    encrypted = outer.sealed is not None
+    verb = "decrypts" if encrypted else "unwraps"
     step = Step(
-        kind=StepKind.DECAPSULATED,
-        text=f"{device.name} unwraps it ({outer.wrapping})",
+        kind=StepKind.DECRYPTED if encrypted else StepKind.DECAPSULATED,
+        text=f"{device.name} {verb} it ({outer.wrapping})",
         because=because,
         before=outer,
         after=inner,

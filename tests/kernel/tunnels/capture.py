@@ -10,8 +10,9 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from kernel.lab import Lab
+from scapy.contrib.geneve import GENEVE
 from scapy.layers.inet import IP, TCP, UDP
-from scapy.layers.inet6 import IPv6
+from scapy.layers.inet6 import IPv6, IPv6ExtHdrDestOpt
 from scapy.layers.l2 import GRE, Ether
 from scapy.layers.vxlan import VXLAN
 
@@ -24,6 +25,8 @@ OUTGOING = 4
 WITHOUT_LINK_HEADER = {768, 769, 778, 776, 823, 65534}
 """ARPHRD_* of tunnel devices whose packets begin with the IP header."""
 SECONDS = 3.0
+SEALED_PORT, SEALED = 51820, b"\4\0\0\0"
+"""WireGuard's port, and how a message with a packet in it begins."""
 CAME = re.compile(r"^(\S+) takes ")
 
 
@@ -66,7 +69,7 @@ class Capture:
         while len(found) < expected and time.monotonic() < deadline:
             for key, listener in self.sockets.items():
                 for layers in _incoming(listener):
-                    if layers[-1].dport == port and key not in found:
+                    if layers[-1].dport in {port, SEALED_PORT} and key not in found:
                         found[key] = Seen(namespace=key[0], device=key[1], layers=layers)
             time.sleep(0.01)
         return [found[key] for key in self.sockets if key in found]
@@ -111,28 +114,46 @@ def _incoming(listener: socket.socket) -> Iterator[tuple[Layer, ...]]:
 
 
 def _layers(frame: Any) -> Iterator[Layer]:
-    """The IP packets in a frame."""
+    """The IP packets in a frame; none where it only sets up a WireGuard session."""
     macs: dict[str, Any] = {}
-    vni: int | None = None
     found: Layer | None = None
     while frame:
         if isinstance(frame, Ether):
             macs = {"source_mac": frame.src, "destination_mac": frame.dst}
-        elif isinstance(frame, VXLAN):
-            vni = frame.vni
         elif isinstance(frame, IP | IPv6):
             if found is not None:
-                yield replace(found, vni=vni)
-            protocol = frame.proto if isinstance(frame, IP) else frame.nh
-            found = Layer(source=frame.src, destination=frame.dst, protocol=protocol, **macs)
-            macs, vni = {}, None
-        elif isinstance(frame, TCP | UDP) and found is not None:
-            found = replace(found, sport=frame.sport, dport=frame.dport)
-        elif isinstance(frame, GRE):
-            vni = getattr(frame, "key", None)
+                yield found
+            found = Layer(source=frame.src, destination=frame.dst, protocol=_protocol(frame), **macs)
+            macs = {}
+        elif found is not None:
+            if _sets_up_a_session(frame):
+                return
+            found = _with_header(found, frame)
         frame = frame.payload
     if found is not None:
         yield found
+
+
+def _sets_up_a_session(header: Any) -> bool:
+    ports = {header.sport, header.dport} if isinstance(header, UDP) else set()
+    return SEALED_PORT in ports and bytes(header.payload)[: len(SEALED)] != SEALED
+
+
+def _protocol(header: Any) -> int:
+    if isinstance(header, IP):
+        return int(header.proto)
+    return int(header.payload.nh if isinstance(header.payload, IPv6ExtHdrDestOpt) else header.nh)
+
+
+def _with_header(layer: Layer, header: Any) -> Layer:
+    """What a header behind the IP header says."""
+    if isinstance(header, TCP | UDP):
+        return replace(layer, sport=header.sport, dport=header.dport)
+    if isinstance(header, VXLAN | GENEVE):
+        return replace(layer, vni=header.vni)
+    if isinstance(header, GRE) and header.key_present:
+        return replace(layer, vni=header.key)
+    return layer
 
 
 def told(path: Path, *places: str) -> list[Seen]:
@@ -161,7 +182,7 @@ def _told(packet: Packet | None) -> Iterator[Layer]:
             destination_mac=packet.destination_mac,
             vni=packet.vni,
         )
-        packet = packet.inner
+        packet = packet.inner if packet.sealed is None else None
 
 
 def comparable(seen: list[Seen], told_of: list[Seen]) -> list[Seen]:

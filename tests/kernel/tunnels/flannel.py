@@ -1,19 +1,12 @@
 """What flanneld sets up on a node for VXLAN, by hand."""
 
-from kernel.tunnels.capture import capturing, comparable, told
-from kernel.tunnels.nodes import PODS, PORT, UNDERLAY, Nodes
+from kernel.tunnels.nodes import UNDERLAY, Nodes, other, places
 
-from kubectl_packetpath.trace import Path, Verdict
 from testbed.netns import succeed
 
 MACS = {"a": "02:11:00:00:00:0a", "b": "02:11:00:00:00:0b"}
 GATEWAYS = {"a": "10.244.1.0", "b": "10.244.2.0"}
-PLACES = ("host-a/veth0", "host-b/eth0", "host-b/flannel.1", "pod-b/eth0")
-
-
-def other(node: str) -> str:
-    """The node at the other end."""
-    return "b" if node == "a" else "a"
+PLACES = places("flannel.1")
 
 
 def flannel(made: Nodes, node: str, options: str = "dstport 8472 nolearning") -> None:
@@ -33,17 +26,3 @@ def flannel(made: Nodes, node: str, options: str = "dstport 8472 nolearning") ->
 def fdb(made: Nodes, node: str, words: str) -> None:
     """Run `bridge fdb` on a node."""
     succeed([*made.lab[f"host-{node}"].enter, "bridge", "fdb", *words.split()])
-
-
-def assert_agrees(made: Nodes, protocol: str = "udp", target: str = PODS["b"]) -> Path:
-    """The packet comes in exactly where the trace says, as it says; its path."""
-    path = made.path(target, protocol)
-    expected = told(path, *PLACES)
-
-    with capturing(made.lab, *PLACES) as capture:
-        result = made.lab.reach("pod-a", target, PORT, protocol, sport=40000)["result"]
-        seen = capture.came_in(PORT, len(expected))
-    assert comparable(seen, expected) == expected
-    answered = path.reply is not None and path.reply.ending.verdict is Verdict.DELIVERED
-    assert (result == "reached") == answered
-    return path

@@ -19,6 +19,16 @@ PODS = {"a": "10.244.1.2", "b": "10.244.2.2"}
 PORT = 8080
 
 
+def other(node: str) -> str:
+    """The node at the other end."""
+    return "b" if node == "a" else "a"
+
+
+def places(tunnel: str) -> tuple[str, ...]:
+    """Where a packet from the pod on a to the pod on b comes in, all along its way."""
+    return ("host-a/veth0", "host-b/eth0", f"host-b/{tunnel}", "pod-b/eth0")
+
+
 @dataclass(slots=True, kw_only=True)
 class Nodes:
     """The lab and what is known of the network between its nodes."""

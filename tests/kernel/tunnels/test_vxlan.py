@@ -5,8 +5,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 import pytest
+from kernel.tunnels.agreement import assert_agrees
 from kernel.tunnels.capture import told
-from kernel.tunnels.flannel import MACS, PLACES, assert_agrees, fdb, flannel
+from kernel.tunnels.flannel import MACS, PLACES, fdb, flannel
 from kernel.tunnels.nodes import NODES, PODS, PORT, UNDERLAY, Nodes, nodes
 
 from kubectl_packetpath.trace import Path, StepKind, Verdict

@@ -4,9 +4,10 @@ from collections.abc import Iterator
 
 import pytest
 from kernel.lab import happened
+from kernel.tunnels.agreement import assert_agrees
 from kernel.tunnels.capture import capturing, told
-from kernel.tunnels.flannel import MACS, PLACES, assert_agrees, fdb, flannel, other
-from kernel.tunnels.nodes import NODES, PODS, PORT, UNDERLAY, UNDERLAY6, Nodes, nodes
+from kernel.tunnels.flannel import MACS, PLACES, fdb, flannel
+from kernel.tunnels.nodes import NODES, PODS, PORT, UNDERLAY, UNDERLAY6, Nodes, nodes, other
 
 from kubectl_packetpath.trace import StepKind, Verdict
 
