@@ -25,6 +25,8 @@ def xtables_backend(proxy: Proxy) -> Path:
 def kube_proxy_config(plan: AddressPlan, node: NodeSpec, kubeconfig: Path) -> dict[str, Any]:
     """The sysctls for conntrack's size belong to the whole machine, so kube-proxy is told to leave them alone."""
     address = "::" if plan.versions[0] == 6 else "0.0.0.0"
+    masquerade = {"masqueradeAll": plan.spec.masquerade_all}
+    port_addresses = plan.spec.node_port_addresses
     return {
         "apiVersion": "kubeproxy.config.k8s.io/v1alpha1",
         "kind": "KubeProxyConfiguration",
@@ -34,5 +36,8 @@ def kube_proxy_config(plan: AddressPlan, node: NodeSpec, kubeconfig: Path) -> di
         "clusterCIDR": ",".join(str(plan.pods(version)) for version in plan.versions),
         "hostnameOverride": node.name,
         "oomScoreAdj": 0,
+        "iptables": masquerade,
+        "nftables": masquerade,
+        "nodePortAddresses": port_addresses.split(",") if port_addresses else None,
         "conntrack": {"maxPerCore": 0, "min": 0, "tcpEstablishedTimeout": "0s", "tcpCloseWaitTimeout": "0s"},
     }

@@ -58,6 +58,10 @@ class ClusterSpec:
     """The pod network: a name from `testbed.networks`."""
     dns: bool = False
     """Whether CoreDNS runs, behind the address that pods are told to ask."""
+    masquerade_all: bool = False
+    """Whether kube-proxy hides the client of every connection to a Service behind the node."""
+    node_port_addresses: str = ""
+    """The networks in which a node's own addresses must be to have node ports, with commas; empty: as kube-proxy likes."""
 
     def __post_init__(self) -> None:
         """Refuse what cannot be built."""
