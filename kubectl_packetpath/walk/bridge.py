@@ -122,9 +122,10 @@ def _redirected(place: Place, outcome: Outcome, bridge: Link, port: Link) -> Ite
     for decision in route_input(here, packet, bridge):
         way = decision.way
         if decision.ending is not None:
+            # Without forwarding, IPv4's lookup answers with a route of its own that loses packets; IPv6 looks later.
             onward = fib_lookup(place.state, replace(query_for(packet, None), source=None))[0]
             stays = onward.device is not None and onward.device.index == bridge.index
-            way = onward if stays and onward.type == "unicast" else None
+            way = onward if stays and onward.type == "unicast" and packet.family == 6 else None
         if way is None or way.type != "unicast" or way.device is None or way.device.index != bridge.index:
             routed = with_packet(outcome, replace(packet, destination_mac=bridge.mac))
             yield from _up(place, routed, bridge, port)

@@ -151,7 +151,8 @@ def test_ipvs_sctp(balanced: Stage) -> None:
     with ExitStack() as servers:
         for pod in balanced.pods.values():
             servers.enter_context(sctp_server(pod, SCTP_PORT))
-        results = attempt(balanced.pods["node1"], balanced.services["everyone"][4], 82, "sctp", count=TRIES)
+        node = balanced.cluster.node("node1")
+        results = attempt(node, balanced.services["everyone"][4], 82, "sctp", count=TRIES)
     assert set(pods_reached(results)) == balanced.names
 
 

@@ -1,6 +1,7 @@
 """A network namespace with one of everything, as the kernel, its tools and the agent see it."""
 
 import json
+import os
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,6 +16,7 @@ from kubectl_packetpath.snapshot.recorded import RecordedNamespace, RecordedNode
 from packetpath_agent.live import LiveNamespace
 from packetpath_agent.netns import Found
 from testbed.netns import Namespace
+from testbed.waiting import wait_until
 
 SETUP = """
 link set lo up
@@ -107,6 +109,9 @@ NFT = """table inet t {
 """
 
 
+LINK_LOCAL = ("a0", "a1", "br0", "vx7")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Full:
     """A namespace with one of everything, as the kernel and as the agent see it."""
@@ -128,9 +133,7 @@ class Full:
 @contextmanager
 def furnished(name: str) -> Iterator[Full]:
     """Everything loaded, everything read."""
-    namespace = Namespace(name=name)
-    if namespace.exists():
-        namespace.delete()
+    namespace = Namespace(name=f"{name}-{os.getpid()}")
     namespace.create()
     try:
         for line in SETUP.strip().splitlines():
@@ -144,6 +147,7 @@ def furnished(name: str) -> Iterator[Full]:
         subprocess.run([*namespace.enter, "iptables-nft-restore"], input=NFT_IPTABLES.encode(), check=True)
         members = "".join(f"add many 10.{n >> 8}.{n & 255}.1,tcp:{n},10.0.0.9\n" for n in range(5000))
         subprocess.run([*namespace.enter, "ipset", "restore"], input=(IPSETS + members).encode(), check=True)
+        wait_until("the kernel has given all link-local addresses", lambda: _is_settled(namespace))
         found = Found(identity=namespace.path.stat().st_ino, path=Path(namespace.path))
         state = LiveNamespace(found, is_host=True, pod=None)
         state.read_everything()
@@ -152,6 +156,18 @@ def furnished(name: str) -> Iterator[Full]:
         state.close()
     finally:
         namespace.delete()
+
+
+def _is_settled(namespace: Namespace) -> bool:
+    """The kernel gives each device an address, and its routes, a moment after the device's carrier came."""
+    shown = subprocess.run(
+        ["ip", "-n", namespace.name, "-j", "addr"], capture_output=True, text=True, check=True
+    )
+    devices = [each for each in json.loads(shown.stdout) if each["ifname"] in LINK_LOCAL]
+    addresses = [[a for a in each["addr_info"] if a["local"].startswith("fe80:")] for each in devices]
+    return len(devices) == len(LINK_LOCAL) and all(
+        each and not any(a.get("tentative") for a in each) for each in addresses
+    )
 
 
 def recorded(full: Full) -> RecordedNamespace:

@@ -29,15 +29,19 @@ def pods(request: pytest.FixtureRequest) -> Iterator[Lab]:
     with lab("hairpin") as made:
         made.add("host", "one", "two")
         made["host"].ip("link add br0 type bridge", "addr add 10.1.0.1/24 dev br0", "link set br0 up")
+        made["host"].ip("addr add fd00:1::1/64 dev br0 nodad")
         for number, name in enumerate(("one", "two"), start=2):
             made.connect(("host", f"veth{name}"), (name, "eth0"))
             made["host"].ip(f"link set veth{name} master br0")
             made[name].ip(f"addr add 10.1.0.{number}/24 dev eth0", "route add default via 10.1.0.1")
+            made[name].ip(f"addr add fd00:1::{number}/64 dev eth0 nodad", "route add default via fd00:1::1")
             made.serve(name, "tcp:8080")
         made["host"].sysctls(
             {
                 "net/ipv4/ip_forward": 1,
                 "net/bridge/bridge-nf-call-iptables": request.param,
+                "net/bridge/bridge-nf-call-ip6tables": request.param,
+                "net/ipv6/conf/all/forwarding": 1,
                 "net/ipv4/conf/all/send_redirects": 0,
                 "net/ipv4/conf/br0/send_redirects": 0,
             }
@@ -52,6 +56,24 @@ def test_a_service_on_another_pod_of_the_bridge(pods: Lab, program: str) -> None
     expected = predicted(pods, "one", SERVICE, 80)
 
     assert expected == {happened(pods, "one", SERVICE, 80)}
+
+
+@pytest.mark.parametrize("version", [4, 6])
+@pytest.mark.parametrize("pod", [2, 3])
+def test_a_service_without_forwarding(pods: Lab, program: str, version: int, pod: int) -> None:
+    """IPv4 loses a bridged frame whose destination a rule changed; IPv6 bridges it on."""
+    rules, service = RULES.format(pod=pod), SERVICE
+    if version == 6:
+        program, service = f"ip6{program.removeprefix('ip')}", "fd00:96::1"
+        rules = rules.replace(SERVICE, service).replace(f"10.1.0.{pod}:8080", f"[fd00:1::{pod}]:8080")
+        rules = rules.replace(f"10.1.0.{pod}", f"fd00:1::{pod}")
+    pods.load("host", program, rules)
+    pods["host"].ip("link set vethone type bridge_slave hairpin on")
+    pods["host"].sysctls({"net/ipv4/ip_forward": 0, "net/ipv6/conf/all/forwarding": 0})
+
+    expected = predicted(pods, "one", service, 80)
+
+    assert expected == {happened(pods, "one", service, 80)}
 
 
 @pytest.mark.parametrize("hairpin", ["off", "on"])

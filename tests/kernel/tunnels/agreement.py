@@ -17,7 +17,8 @@ def assert_agrees(
     with capturing(made.lab, *listened) as capture:
         result = made.lab.reach("pod-a", target, PORT, protocol, sport=40000)["result"]
         seen = capture.came_in(PORT, len(expected))
-    assert comparable(seen, expected) == expected
+    real = comparable(seen, expected)
+    assert real == expected, "\n".join(("seen:", *map(str, real), "told:", *map(str, expected)))
     answered = path.reply is not None and path.reply.ending.verdict is Verdict.DELIVERED
     assert (result == "reached") == answered
     return path
