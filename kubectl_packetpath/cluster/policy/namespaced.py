@@ -11,12 +11,14 @@ from dataclasses import dataclass, replace
 
 from kubectl_packetpath.cluster.model import Pod
 from kubectl_packetpath.cluster.policy.flow import Party, PolicyFlow
-from kubectl_packetpath.cluster.policy.objects import Direction, NetworkPolicy
+from kubectl_packetpath.cluster.policy.objects import Direction, NetworkPolicy, PolicyName
 from kubectl_packetpath.cluster.policy.peers import Asked
 from kubectl_packetpath.cluster.policy.ports import JUDGED
 from kubectl_packetpath.cluster.policy.rules import look, named
 from kubectl_packetpath.cluster.policy.verdict import Looked, Says, Side
 from kubectl_packetpath.cluster.policy.world import World
+
+MOST_NAMED = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,7 +78,7 @@ def _decided(subject: Subject, selecting: tuple[NetworkPolicy, ...], looked: tup
     labels = subject.world.labels_of_pod(subject.pod)
     sure = any(policy.selector.holds(labels) for policy in selecting)
     names = tuple(policy.name for policy in selecting)
-    told = ", ".join(map(str, names))
+    told = _listed(names)
     yes = next((each for each in looked if each.holds), None)
     perhaps = next((each for each in looked if each.holds is None), None)
     if yes is not None:
@@ -97,6 +99,11 @@ def _decided(subject: Subject, selecting: tuple[NetworkPolicy, ...], looked: tup
         policies=names,
         looked=looked,
     )
+
+
+def _listed(names: tuple[PolicyName, ...]) -> str:
+    more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
+    return ", ".join(map(str, names[:MOST_NAMED])) + more
 
 
 def _from_or_to(subject: Subject) -> str:

@@ -178,8 +178,8 @@ class Policies:
     @property
     def notes(self) -> tuple[str, ...]:
         """What could not be read though it was asked for, one sentence each."""
-        asked = (each for each in self.absent.values() if each.why is not Why.NOT_ASKED)
-        told = [f"Policies are not all known: {each.detail or each.why}" for each in asked]
+        refused = [kind for kind, each in self.absent.items() if each.why is Why.NOT_PERMITTED]
+        told = [f"Policies are not all known: {', '.join(refused)} may not be read."] if refused else []
         if self.namespaces_read:
             told.append(f"NetworkPolicies are known of {', '.join(self.namespaces_read)} only.")
         return tuple(told)

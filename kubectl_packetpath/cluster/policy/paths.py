@@ -116,5 +116,5 @@ def _seen_as(source: Party, carried: _Carried, cluster: Cluster) -> Party | None
     return Party(
         address=seen,
         node=node.name if node is not None else carried.sender,
-        really=f"{source} ({source.address})",
+        really=str(source) if source.pod is None else f"{source} ({source.address})",
     )

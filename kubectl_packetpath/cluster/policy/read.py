@@ -44,7 +44,8 @@ NOT_RECORDED = Absent(why=Why.NOT_ASKED, detail="policies were not recorded")
 def policies_of(objects: Mapping[str, Iterable[Json]]) -> Policies:
     """All policies among the objects of a cluster, and the kinds that could not be read."""
     absent = {kind: why for kind, why in absent_of(objects).items() if kind in POLICIES}
-    only = (row["only"] for row in objects.get("absent", ()) if isinstance(row.get("only"), list))
+    partly = (row for row in objects.get("absent", ()) if row.get("kind") == NAMESPACED)
+    only = (row["only"] for row in partly if isinstance(row.get("only"), list))
     if NAMESPACED not in objects:
         absent.setdefault(NAMESPACED, NOT_RECORDED)
     return Policies(

@@ -74,7 +74,7 @@ def test_a_refusal_is_named() -> None:
     own = f"{NETWORKING}/namespaces/shop/networkpolicies"
     cluster = cluster_of(read({ALL: FORBIDDEN, own: FORBIDDEN, "/api/v1/namespaces": FORBIDDEN}, "shop"))
 
-    assert cluster.policies.notes == (f"Policies are not all known: {ALL} says 403",)
+    assert cluster.policies.notes == ("Policies are not all known: networkpolicies may not be read.",)
     assert cluster.policies.unread("shop") == f"{ALL} says 403"
 
 

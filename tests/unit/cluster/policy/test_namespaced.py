@@ -8,6 +8,7 @@ from unit.cluster.policy.shop import judge, party, policy, says, shop
 from kubectl_packetpath.cluster.policy.decide import decide
 from kubectl_packetpath.cluster.policy.flow import Party, PolicyFlow
 
+KNOWN_OF = (("networkpolicies", "shop"), ("ingresses", "bank"))
 DENY_ALL = "{podSelector: {}, policyTypes: [Ingress, Egress]}"
 
 
@@ -281,7 +282,7 @@ def test_labels_of_namespaces_that_may_not_be_read_leave_it_open() -> None:
 
 def test_namespaces_whose_policies_were_not_read_are_unknown() -> None:
     """Where the user may read one namespace only."""
-    rows = [{"kind": "networkpolicies", "why": "not_permitted", "only": ["shop"]}]
+    rows = [{"kind": kind, "why": "not_permitted", "only": [only]} for kind, only in KNOWN_OF]
     cluster = shop(policy("{podSelector: {}, policyTypes: [Egress], egress: [{}]}"), absent=rows)
 
     assert judge(cluster, "shop/client", "bank/teller").egress.says == "allowed"
