@@ -1,6 +1,7 @@
 """The commands of `python -m testbed`."""
 
 import argparse
+import shutil
 import sys
 import time
 from pathlib import Path
@@ -107,6 +108,8 @@ def _up(given: argparse.Namespace) -> None:
         addresses = " ".join(str(cluster.plan.node(node, version)) for version in cluster.plan.versions)
         print(f"{node.name}  Ready  {addresses}  {spec.proxy_of(node.name)}")
     print(f"export KUBECONFIG={cluster.kubeconfig}")
+    kubectl = shutil.which("kubectl") or build.program_set("kubernetes").target / "kubectl"
+    print(f"{kubectl} get pods -A")
 
 
 def _down(given: argparse.Namespace) -> None:
