@@ -153,7 +153,8 @@ class Tree:
 
     def _found(self, way: Answered) -> Iterator[str]:
         """What is wrong, by its code; the lines above say it in full."""
-        for each in findings(self.answer, way):
+        once = {each.code: each for each in findings(self.answer, way)}
+        for each in once.values():
             yield from self._under(f"! {each.code} {clean(each.title)}", "  ", self.style.bad)
             if each.remedy and each.remedy not in self.said:
                 self.said.add(each.remedy)
