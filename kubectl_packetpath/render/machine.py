@@ -108,9 +108,21 @@ def _packet(packet: Packet) -> Json:
 
 def _path(path: Path) -> Json:
     return {
+        **_carried(packet),
         "weight": None if path.weight is None else float(path.weight),
         "verdict": str(path.ending.verdict),
         "reason": clean(path.ending.reason),
+def _carried(packet: Packet) -> Json:
+    """What a tunnel has put inside, with the link addresses of its frame where there is one."""
+    inner = packet.inner
+    if inner is None:
+        return {}
+    frame = {"source_mac": inner.source_mac, "destination_mac": inner.destination_mac}
+    told: Json = {"encapsulation": packet.encapsulation}
+    told |= {"vni": packet.vni} if packet.vni is not None else {}
+    return told | {"inner": _packet(inner) | {name: mac for name, mac in frame.items() if mac}}
+
+
         "remedy": clean(path.ending.remedy),
         "packet": _packet(path.packet),
         "egress": clean(path.egress) or None,
@@ -141,17 +153,12 @@ def _step(step: Step) -> Json:
 
 
 def _state(packet: Packet) -> Json:
-    return _packet(packet) | {"mark": packet.mark}
-
-
-def _fact(fact: Fact) -> Json:
-    return {
-        "section": fact.section,
-        "key": clean(fact.key),
-        "text": clean(fact.text),
-        "packets": fact.packets,
-        "bytes": fact.bytes,
-    }
+    macs = {"source_mac": packet.source_mac, "destination_mac": packet.destination_mac}
+    return (
+        _packet(packet)
+        | {"mark": packet.mark, "size_bytes": packet.size_bytes}
+        | {name: mac for name, mac in macs.items() if mac}
+    )
 
 
 def as_json(answer: Answer, _style: Style) -> Iterator[str]:

@@ -5,9 +5,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from kubectl_packetpath.cluster.answer import Answer
+from kubectl_packetpath.packet import Packet
 from kubectl_packetpath.render.grouping import branches, groups
 from kubectl_packetpath.render.style import SIGNS, Style, clean
-from kubectl_packetpath.render.words import parts_of, place_of, share
+from kubectl_packetpath.render.words import headers, parts_of, place_of, share
 from kubectl_packetpath.trace import Path
 
 UNSAFE = re.compile(r'["<>`#;|{}\\]')
@@ -51,6 +52,7 @@ def _branch(chart: _Chart, number: int, path: Path, told_of: tuple[str, str]) ->
     weight, family = told_of
     before = ""
     told = ""
+    packet: Packet | None = None
     for position, hop in enumerate(path.hops):
         place = place_of(hop, chart.answer)
         key = (str(number), str(position), place)
@@ -65,6 +67,9 @@ def _branch(chart: _Chart, number: int, path: Path, told_of: tuple[str, str]) ->
                 yield f'    {before} -->|"{_text(told)}"| {box}' if told else f"    {before} --> {box}"
         changes = [part.text for part in parts_of(hop) if part.look == "changed"]
         told = ", ".join(([f"{weight}"] if changes else []) + changes)
+        packet = next((step.after for step in reversed(hop.steps) if step.after is not None), packet)
+        if packet is not None and packet.inner is not None:
+            told = "; ".join(filter(None, (told, " / ".join(headers(packet)))))
         before = box
     ending = (str(number), "end", str(path.ending.verdict), path.ending.reason)
     new = ending not in chart.numbers

@@ -99,6 +99,18 @@ def _changes(before: Packet, after: Packet) -> Iterator[str]:
         yield f"source port → {after.sport}"
 
 
+def headers(packet: Packet) -> Iterator[str]:
+    """The headers of a wrapped packet, outermost first, each with its link addresses where they are known."""
+    layer: Packet | None = packet
+    while layer is not None:
+        name = PROTOCOL_NAMES.get(layer.protocol, str(layer.protocol))
+        source = str(layer.source) if layer.sport_chosen else endpoint(layer.source, layer.sport)
+        macs = f" [{layer.source_mac} → {layer.destination_mac}]" if layer.destination_mac else ""
+        around = f", {layer.wrapping}" if layer.inner is not None else ""
+        yield f"{name} {source} → {endpoint(layer.destination, layer.dport)}{macs}{around}"
+        layer = layer.inner
+
+
 def share(weight: Fraction | None) -> str:
     """A probability as an engineer says it: `1/3`, or per cent where no small fraction is near."""
     if weight is None:
