@@ -103,15 +103,10 @@ def _packet(packet: Packet) -> Json:
         "destination": str(packet.destination),
         "dport": packet.dport,
         "protocol": PROTOCOL_NAMES.get(packet.protocol, str(packet.protocol)),
+        **_carried(packet),
     }
 
 
-def _path(path: Path) -> Json:
-    return {
-        **_carried(packet),
-        "weight": None if path.weight is None else float(path.weight),
-        "verdict": str(path.ending.verdict),
-        "reason": clean(path.ending.reason),
 def _carried(packet: Packet) -> Json:
     """What a tunnel has put inside, with the link addresses of its frame where there is one."""
     inner = packet.inner
@@ -123,6 +118,11 @@ def _carried(packet: Packet) -> Json:
     return told | {"inner": _packet(inner) | {name: mac for name, mac in frame.items() if mac}}
 
 
+def _path(path: Path) -> Json:
+    return {
+        "weight": None if path.weight is None else float(path.weight),
+        "verdict": str(path.ending.verdict),
+        "reason": clean(path.ending.reason),
         "remedy": clean(path.ending.remedy),
         "packet": _packet(path.packet),
         "egress": clean(path.egress) or None,
