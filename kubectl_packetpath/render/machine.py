@@ -161,6 +161,16 @@ def _state(packet: Packet) -> Json:
     )
 
 
+def _fact(fact: Fact) -> Json:
+    return {
+        "section": fact.section,
+        "key": clean(fact.key),
+        "text": clean(fact.text),
+        "packets": fact.packets,
+        "bytes": fact.bytes,
+    }
+
+
 def as_json(answer: Answer, _style: Style) -> Iterator[str]:
     """JSON, indented; everything outside of ASCII is escaped, so no terminal can be led astray."""
     yield json.dumps(document(answer), indent=2)
