@@ -58,7 +58,7 @@ def answer(target: str, expansion: Expansion, cluster: Cluster, supplier: Suppli
     ]
     touched = {hop.node for way in ways for path in way.trace.paths for hop in path.hops}
     enforced = enforcement(cluster.daemonsets, signs_of(ways, supplier.node))
-    ways = [with_policies(way, cluster, enforced) for way in ways]
+    ways = with_policies(ways, cluster, enforced)
     missing = {name: why for name, why in supplier.missing.items() if name in touched}
     return Answer(
         target=target,

@@ -10,20 +10,24 @@ from typing import TypeVar
 from kubectl_packetpath.cluster.answer import Answered
 from kubectl_packetpath.cluster.model import Cluster
 from kubectl_packetpath.cluster.policy.enforcement import Enforcement, NodeSigns, cni_types
-from kubectl_packetpath.cluster.policy.judged import chains_of, judged
+from kubectl_packetpath.cluster.policy.judged import Judged, chains_of, judged
+from kubectl_packetpath.cluster.policy.world import World
 from kubectl_packetpath.snapshot.absent import Absent, Section
 from kubectl_packetpath.snapshot.recorded import RecordedNode
 from kubectl_packetpath.snapshot.state import NodeState, NotRecorded
-from kubectl_packetpath.trace import Trace
 
 T = TypeVar("T")
 
 
-def with_policies(way: Answered, cluster: Cluster, enforcement: Enforcement) -> Answered:
-    """A way, with what policies say of each of its paths."""
-    trace: Trace = way.trace
-    found = (judged(way.question, trace.packet, path, cluster, enforcement) for path in trace.paths)
-    return replace(way, policies=tuple(found))
+def with_policies(ways: Iterable[Answered], cluster: Cluster, enforcement: Enforcement) -> list[Answered]:
+    """These ways, with what policies say of each of their paths."""
+    world = World.of(cluster)
+    return [replace(way, policies=tuple(_judged(way, world, enforcement))) for way in ways]
+
+
+def _judged(way: Answered, world: World, enforcement: Enforcement) -> Iterator[Judged | None]:
+    for path in way.trace.paths:
+        yield judged(way.question, way.trace.packet, path, world, enforcement)
 
 
 def signs_of(ways: Iterable[Answered], node: Callable[[str], NodeState | None]) -> Iterator[NodeSigns]:

@@ -19,9 +19,9 @@ from kubectl_packetpath.cluster.policy.verdict import Looked, PolicyVerdict, Say
 from kubectl_packetpath.cluster.policy.world import World
 
 
-def decide(flow: PolicyFlow, cluster: Cluster) -> PolicyVerdict:
-    """What the policies at both ends say."""
-    world = World(cluster=cluster)
+def decide(flow: PolicyFlow, cluster: Cluster | World) -> PolicyVerdict:
+    """What the policies at both ends say; for many flows the world is made once."""
+    world = cluster if isinstance(cluster, World) else World.of(cluster)
     return PolicyVerdict(
         egress=_end(flow, world, Direction.EGRESS, flow.source),
         ingress=_end(flow, world, Direction.INGRESS, flow.destination),
@@ -57,10 +57,8 @@ def _undefined_for_host(world: World, direction: Direction, pod: Pod) -> list[st
     labels = world.labels_of_pod(pod)
     return [
         f"{policy.name} selects {pod.full_name}, but what holds for a hostNetwork pod is implementation-defined"
-        for policy in world.cluster.policies.namespaced
-        if policy.name.namespace == pod.namespace
-        and direction in policy.directions
-        and policy.selector.holds(labels)
+        for policy in world.policies_in(pod.namespace)
+        if direction in policy.directions and policy.selector.holds(labels)
     ]
 
 
@@ -150,11 +148,9 @@ def _assumed(subject: Subject, side: Side) -> Iterator[str]:
 def _of_service(subject: Subject) -> Iterator[str]:
     """An ipBlock with a Service's address in it: most implementations never see that address."""
     asked = subject.flow.asked
-    policies = subject.world.cluster.policies.namespaced
     blocks = (
         (policy.name, peer.block)
-        for policy in policies
-        if policy.name.namespace == subject.pod.namespace
+        for policy in subject.world.policies_in(subject.pod.namespace)
         for rule in policy.egress
         for peer in rule.peers
         if peer.block is not None

@@ -8,11 +8,11 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from kubectl_packetpath.cluster.model import Cluster
 from kubectl_packetpath.cluster.policy.decide import decide
 from kubectl_packetpath.cluster.policy.enforcement import Enforcement, owner_of
 from kubectl_packetpath.cluster.policy.paths import flow_of
 from kubectl_packetpath.cluster.policy.verdict import PolicyVerdict, Says
+from kubectl_packetpath.cluster.policy.world import World
 from kubectl_packetpath.cluster.question import Question
 from kubectl_packetpath.packet import Packet
 from kubectl_packetpath.snapshot.absent import Why
@@ -50,16 +50,16 @@ class Judged:
 
 
 def judged(
-    question: Question, sent: Packet, path: Path, cluster: Cluster, enforcement: Enforcement
+    question: Question, sent: Packet, path: Path, world: World, enforcement: Enforcement
 ) -> Judged | None:
     """What policies say of a path; None where nobody asked for policies, or no flow is known."""
-    unread = cluster.policies.absent.get("networkpolicies")
+    unread = world.cluster.policies.absent.get("networkpolicies")
     if unread is not None and unread.why is Why.NOT_ASKED:
         return None
-    flow = flow_of(question, sent, path, cluster)
+    flow = flow_of(question, sent, path, world.cluster)
     if flow is None:
         return None
-    return Judged(verdict=decide(flow, cluster), enforcement=enforcement, stopped_by=stopped_by(path))
+    return Judged(verdict=decide(flow, world), enforcement=enforcement, stopped_by=stopped_by(path))
 
 
 def stopped_by(path: Path) -> str:

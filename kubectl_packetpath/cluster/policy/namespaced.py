@@ -61,10 +61,8 @@ def judge_namespaced(subject: Subject) -> Side:
 
 def _selecting(subject: Subject) -> Iterator[NetworkPolicy]:
     labels = subject.world.labels_of_pod(subject.pod)
-    for policy in subject.world.cluster.policies.namespaced:
-        if policy.name.namespace != subject.pod.namespace or subject.direction not in policy.directions:
-            continue
-        if policy.selector.holds(labels) is not False:
+    for policy in subject.world.policies_in(subject.pod.namespace):
+        if subject.direction in policy.directions and policy.selector.holds(labels) is not False:
             yield policy
 
 

@@ -12,6 +12,7 @@ from kubectl_packetpath.cluster.model import Cluster, DaemonSet, Namespace
 from kubectl_packetpath.cluster.policy.enforcement import Enforcement, NodeSigns, enforcement
 from kubectl_packetpath.cluster.policy.judged import judged
 from kubectl_packetpath.cluster.policy.read import policies_of
+from kubectl_packetpath.cluster.policy.world import World
 from kubectl_packetpath.cluster.question import Question
 from kubectl_packetpath.trace import Path, Trace
 
@@ -46,7 +47,7 @@ def way(world: Cluster, by: Enforcement, *paths: Path, question: Question | None
     asked = question or questions(world)[0]
     sent = packet_of(asked)
     trace = Trace(title=asked.title, node=asked.start.node, packet=sent, paths=paths)
-    policies = tuple(judged(asked, sent, path, world, by) for path in paths)
+    policies = tuple(judged(asked, sent, path, World.of(world), by) for path in paths)
     return Answered(question=asked, trace=trace, policies=policies)
 
 

@@ -11,6 +11,7 @@ from kubectl_packetpath.cluster.ask import TargetKind
 from kubectl_packetpath.cluster.policy.judged import judged
 from kubectl_packetpath.cluster.policy.paths import flow_of
 from kubectl_packetpath.cluster.policy.read import policies_of
+from kubectl_packetpath.cluster.policy.world import World
 from kubectl_packetpath.cluster.question import Start
 from kubectl_packetpath.trace import Fact, Path, Step, StepKind, Verdict
 
@@ -91,7 +92,7 @@ def test_an_address_of_a_pod_that_may_not_be_looked_at_is_not_taken_for_one_outs
         questions(world)[0],
         start=Start(kind=TargetKind.OUTSIDE, node="node1", address=ip_address("10.244.2.99")),
     )
-    found = judged(question, packet_of(question), delivered(question, 1), world, enforced_by())
+    found = judged(question, packet_of(question), delivered(question, 1), World.of(world), enforced_by())
 
     assert found is not None
     assert found.verdict.ingress.says == "unknown"
