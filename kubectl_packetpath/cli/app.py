@@ -28,6 +28,11 @@ VALUED = {
     "--from",
     "--node",
     "--protocol",
+    "--host",
+    "--path",
+    "--method",
+    "--header",
+    "-H",
     "--image",
 }
 """Options that take a value, which may stand before the command as they may with kubectl."""
@@ -73,7 +78,8 @@ HELP = """Show how a packet really reaches a Service, and where and why it does 
 
 kubectl packetpath TARGET [options]
 
-TARGET is svc/my-app[:port], pod/x[:port], node/x:port, IP:port or [IPv6]:port. `kubectl packetpath path --help` lists
+TARGET is svc/my-app[:port], pod/x[:port], node/x:port, IP:port or [IPv6]:port; or, for HTTP requests, ingress/x,
+gateway/x, httproute/x or https://host/path. `kubectl packetpath path --help` lists
 the options, --from, -o, --bundle and all.
 """
 

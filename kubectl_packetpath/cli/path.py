@@ -1,5 +1,6 @@
 """`kubectl packetpath TARGET`: every way in, or the one that the user asks for."""
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -9,12 +10,16 @@ from kubectl_packetpath.cli.exits import trouble_told
 from kubectl_packetpath.cli.options import Output, Protocol
 
 if TYPE_CHECKING:
+    from kubectl_packetpath.cluster.http.asking import HttpWish
     from kubectl_packetpath.cluster.question import Wish
+    from kubectl_packetpath.sources.api import Access
 
+HTTP = "HTTP requests"
 HELP = """The path of a Service: kubectl packetpath svc/my-app. (The word `path` can be left out.)
 
 Without --from, every way in that the target offers is followed: its ClusterIP from a pod of each node, its node
-ports, load balancer and external addresses from outside. Exit code 0: arrives; 1: some connections are lost;
+ports, load balancer and external addresses from outside. For ingress/x, gateway/x, httproute/x or a URL the proxy's
+decision is told, then the way in and the connection from the proxy to the backend. Exit code 0: arrives; 1: some connections are lost;
 2: wrong usage; 3: unknown; 4: cluster or agents out of reach."""
 
 
@@ -22,7 +27,9 @@ def path(
     target: Annotated[
         str,
         typer.Argument(
-            metavar="TARGET", help="svc/my-app[:port], pod/x[:port], node/x:port, IP:port or [IPv6]:port."
+            metavar="TARGET",
+            help="svc/my-app[:port], pod/x[:port], node/x:port, IP:port, ingress/x, gateway/x, httproute/x or "
+            "https://host/path.",
         ),
     ],
     start: Annotated[
@@ -35,6 +42,25 @@ def path(
     ] = None,
     protocol: Annotated[
         Protocol | None, typer.Option("--protocol", help="Ask about this protocol only.")
+    ] = None,
+    host: Annotated[
+        str, typer.Option("--host", metavar="NAME", help="HTTP: ask for this host.", rich_help_panel=HTTP)
+    ] = "",
+    request_path: Annotated[
+        str, typer.Option("--path", metavar="PATH", help="HTTP: ask for this path.", rich_help_panel=HTTP)
+    ] = "",
+    method: Annotated[
+        str, typer.Option("--method", metavar="VERB", help="HTTP: GET or another.", rich_help_panel=HTTP)
+    ] = "",
+    header: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--header",
+            "-H",
+            metavar="'NAME: VALUE'",
+            help="HTTP: send this header; may be repeated.",
+            rich_help_panel=HTTP,
+        ),
     ] = None,
     output: options.OutputFormat = Output.TREE,
     bundle: options.BundleFile = None,
@@ -50,6 +76,7 @@ def path(
     """Follow a packet to its target."""
     with trouble_told():
         from kubectl_packetpath.cluster.ask import parse_start, parse_target  # noqa: PLC0415
+        from kubectl_packetpath.cluster.http import asking  # noqa: PLC0415
         from kubectl_packetpath.cluster.question import Wish  # noqa: PLC0415
 
         def wish_in(home: str) -> "Wish":
@@ -60,6 +87,25 @@ def path(
                 protocol=protocol.value if protocol else "",
             )
 
+        def http_wish_in(home: str) -> "HttpWish":
+            headers = tuple(asking.parse_header(each) for each in header or ())
+            overrides = asking.Overrides(host=host, path=request_path, method=method, headers=headers)
+            wish = asking.parse_http_target(target, home, overrides)
+            begin = parse_start(start, home) if start else None
+            return replace(wish, start=begin, nodes=tuple(node or ()))
+
+        def access() -> "Access":
+            return options.access_of(kubeconfig, context, namespace, request_timeout, as_user, as_groups)
+
+        if asking.is_about_http(target):
+            http_wish_in("default")
+            from kubectl_packetpath.cli import http  # noqa: PLC0415
+
+            if bundle is not None:
+                code = http.recorded(bundle, http_wish_in, namespace, output)
+            else:
+                code = http.live(access(), http_wish_in, output, http.Permission(yes=yes, image=image))
+            raise typer.Exit(code)
         wish_in("default")
         if bundle is not None:
             from kubectl_packetpath.cli import recorded  # noqa: PLC0415
@@ -68,6 +114,5 @@ def path(
         else:
             from kubectl_packetpath.cli import live  # noqa: PLC0415
 
-            access = options.access_of(kubeconfig, context, namespace, request_timeout, as_user, as_groups)
-            code = live.ask(access, wish_in, output, live.Permission(yes=yes, image=image))
+            code = live.ask(access(), wish_in, output, live.Permission(yes=yes, image=image))
     raise typer.Exit(code)

@@ -3,8 +3,12 @@
 from collections.abc import Callable, Iterator
 
 from kubectl_packetpath.cluster.answer import Answer
+from kubectl_packetpath.cluster.http.story import Stories
 from kubectl_packetpath.render.machine import as_json, as_yaml
 from kubectl_packetpath.render.mermaid import mermaid
+from kubectl_packetpath.render.story import story_tree, story_wide
+from kubectl_packetpath.render.story_machine import story_json, story_yaml
+from kubectl_packetpath.render.story_mermaid import story_mermaid
 from kubectl_packetpath.render.style import Style
 from kubectl_packetpath.render.tree import tree, wide
 
@@ -18,4 +22,14 @@ FORMATS: dict[str, Format] = {
     "yaml": as_yaml,
 }
 
-__all__ = ["FORMATS", "Format", "Style"]
+StoryFormat = Callable[[Stories, Style], Iterator[str]]
+
+STORY_FORMATS: dict[str, StoryFormat] = {
+    "json": story_json,
+    "mermaid": story_mermaid,
+    "tree": story_tree,
+    "wide": story_wide,
+    "yaml": story_yaml,
+}
+
+__all__ = ["FORMATS", "STORY_FORMATS", "Format", "StoryFormat", "Style"]
