@@ -1,7 +1,8 @@
 """Policies on a real cluster whose network enforces none: what they say stands beside what the kernel does."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -12,8 +13,9 @@ from cluster.prediction import Said, packetpath
 from cluster.stage import install_agent
 
 from testbed.cluster import Cluster
-from testbed.control import Place
-from testbed.traffic import attempt, pods_reached
+from testbed.control import Node, Place
+from testbed.faults import ForeignRule, fault
+from testbed.traffic import Reached, attempt, pods_reached
 from testbed.waiting import wait_until
 from testbed.workloads import Server
 
@@ -165,3 +167,58 @@ def test_what_may_not_be_read_is_said(cluster: Cluster, guarded: str) -> None:
     assert poor_["notes"] == ["Policies are not all known: networkpolicies may not be read."]
     assert poor_["paths"][0]["policies"][1]["says"] == "unknown"
     assert poor_["verdict"] == "DELIVERED"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ForeignChain:
+    """A chain of iptables that somebody else made, without a rule."""
+
+    node: Node
+    chain: str
+
+    def apply(self) -> Callable[[], object]:
+        """In the filter table."""
+        self.node.run(["iptables", "-w", "-N", self.chain])
+        return partial(self.node.run, ["iptables", "-w", "-X", self.chain])
+
+
+@pytest.fixture
+def foreign_chain(cluster: Cluster) -> Iterator[str]:
+    """A chain on node2 like the one that kube-router makes, through which all forwarded packets go."""
+    chain, node = "KUBE-ROUTER-FORWARD", cluster.node("node2")
+    with fault(
+        ForeignChain(node=node, chain=chain), ForeignRule(node=node, chain="FORWARD", rule=f"-j {chain}")
+    ):
+        yield chain
+
+
+def test_rules_that_let_pass_what_policies_deny_are_drift(
+    cluster: Cluster, guarded: str, foreign_chain: str
+) -> None:
+    """An enforcer is there, and its rules know nothing of these policies: real connections get through."""
+    web = cluster.pod(guarded, "web").addresses[0]
+    real = attempt(cluster.pod(guarded, "other"), web, 8080, count=5)
+    told = ask(cluster, guarded, "other")
+
+    assert len(pods_reached(real)) == 1
+    assert [each["code"] for each in told.ways[0]["findings"]] == ["PP502"]
+    (enforcer,) = json.loads(told.out)["enforcement"]["enforcers"]
+    assert (enforcer["name"], enforcer["followed"]) == ("kube-router", True)
+    assert f"chain {foreign_chain} on node2" in enforcer["evidence"]
+
+
+def test_rules_that_stop_what_policies_allow_are_drift(
+    cluster: Cluster, guarded: str, foreign_chain: str
+) -> None:
+    """Neither pod gets through; only for the one that the policies allow is that a finding."""
+    web = cluster.pod(guarded, "web").addresses[0]
+    stop = ForeignRule(
+        node=cluster.node("node2"), chain=foreign_chain, rule=f"-p tcp -d {web} --dport 8080 -j REJECT"
+    )
+    with fault(stop):
+        real = [attempt(cluster.pod(guarded, name), web, 8080, count=1)[0] for name in ("friend", "other")]
+        friend, other = (ask(cluster, guarded, name, expect=1).ways[0] for name in ("friend", "other"))
+
+    assert not any(isinstance(each, Reached) for each in real)
+    assert [way["verdict"] for way in (friend, other)] == ["REJECTED", "REJECTED"]
+    assert ([each["code"] for each in friend["findings"]], other["findings"]) == (["PP503"], [])

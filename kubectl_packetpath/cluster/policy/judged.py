@@ -5,7 +5,7 @@ say whether the packet passes, and the place is named.
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from kubectl_packetpath.cluster.policy.decide import decide
@@ -20,6 +20,7 @@ from kubectl_packetpath.trace import Fact, Path, Verdict
 
 RULES = ("iptables-legacy", "iptables-nft", "nftables")
 PLACE = re.compile(r"\S+ (?P<table>[^/]+)/(?P<chain>[^/]+)/")
+JUMP = re.compile(r"(?:-j|-g|\bjump|\bgoto) (\S+)")
 BY_RULE = frozenset({Verdict.DROPPED, Verdict.REJECTED})
 
 
@@ -76,16 +77,23 @@ def _owners(fact: Fact) -> tuple[str, ...]:
 
 
 def chains_of(paths: Iterable[Path], node: str) -> frozenset[str]:
-    """The names of all chains of a node that these paths went through."""
-    return frozenset(
-        found["chain"]
+    """The names of all chains of a node that these paths went through, or were sent to."""
+    facts = (
+        fact
         for path in paths
         for hop in path.hops
         if hop.node == node
         for step in hop.steps
         for fact in step.because
-        if fact.section in RULES and (found := PLACE.match(fact.key)) is not None
+        if fact.section in RULES
     )
+    return frozenset(name for fact in facts for name in _chains(fact))
+
+
+def _chains(fact: Fact) -> Iterator[str]:
+    if (found := PLACE.match(fact.key)) is not None:
+        yield found["chain"]
+    yield from JUMP.findall(fact.text)
 
 
 __all__ = ["Judged", "chains_of", "judged", "stopped_by"]

@@ -8,7 +8,7 @@ from builders import cluster, delivered, packet_of, questions, rewrite, without_
 from unit.cluster.policy.guarded import CLOSED, OPEN, enforced_by, guarded, way
 
 from kubectl_packetpath.cluster.ask import TargetKind
-from kubectl_packetpath.cluster.policy.judged import judged
+from kubectl_packetpath.cluster.policy.judged import chains_of, judged
 from kubectl_packetpath.cluster.policy.paths import flow_of
 from kubectl_packetpath.cluster.policy.read import policies_of
 from kubectl_packetpath.cluster.policy.world import World
@@ -155,3 +155,20 @@ def test_an_old_recording_without_policies_says_nothing_of_them() -> None:
     found = way(world, enforced_by(), delivered(questions(world)[0], 2))
 
     assert found.policies == (None,)
+
+
+def test_chains_are_known_by_going_through_them_and_by_jumps_to_them() -> None:
+    """One without a rule that matches leaves no other trace."""
+    world = guarded(CLOSED)
+    path = delivered(questions(world)[0], 2)
+    text = '-A FORWARD -m comment --comment "cali:wUHhoiAYhphO9Mso" -j cali-FORWARD'
+    jump = Fact(section="iptables-nft", key="node1 filter/FORWARD/1", text=text)
+    rule = Fact(section="nftables", key="node2 kube-router-filter-ipv4/KUBE-ROUTER-FORWARD/2", text="accept")
+    here, there = (
+        replace(path.hops[number], steps=(Step(kind=StepKind.JUMPED, text="", because=(fact,)),))
+        for number, fact in ((1, jump), (2, rule))
+    )
+    path = replace(path, hops=(path.hops[0], here, there, *path.hops[3:]))
+
+    assert chains_of([path], "node1") == {"FORWARD", "cali-FORWARD"}
+    assert chains_of([path], "node2") == {"KUBE-ROUTER-FORWARD"}
