@@ -10,7 +10,16 @@ from ipaddress import IPv4Address, IPv6Address
 Address = IPv4Address | IPv6Address
 
 ICMP, TCP, UDP, ICMPV6, SCTP = 1, 6, 17, 58, 132
-PROTOCOL_NAMES = {ICMP: "icmp", TCP: "tcp", UDP: "udp", ICMPV6: "icmpv6", SCTP: "sctp", 4: "ipip", 41: "ipv6", 47: "gre"}
+PROTOCOL_NAMES = {
+    ICMP: "icmp",
+    TCP: "tcp",
+    UDP: "udp",
+    ICMPV6: "icmpv6",
+    SCTP: "sctp",
+    4: "ipip",
+    41: "ipv6",
+    47: "gre",
+}
 PROTOCOL_NUMBERS = {name: number for number, name in PROTOCOL_NAMES.items()}
 
 TCP_SYN, TCP_ACK, TCP_RST, TCP_FIN = 0x02, 0x10, 0x04, 0x01
@@ -102,6 +111,8 @@ class Packet:
     tos: int = 0
     size_bytes: int = 60
     """Length of the IP packet, headers included."""
+    piece_bytes: int | None = None
+    """It was cut: the length of its longest piece."""
     dont_fragment: bool = True
     fragment_offset: int = 0
     mark: int = 0
@@ -121,6 +132,12 @@ class Packet:
     """How it is carried, by the kind of the device that wrapped it: `vxlan`, `ipip`, `wireguard`, …"""
     vni: int | None = None
     """VXLAN or Geneve network identifier, or GRE key."""
+    asked: Address | None = None
+    """Whose link address somebody out of sight has to tell, before the frame can be sent to it."""
+    about: Flow | None = None
+    """An ICMP error: the flow of the packet that it is about, as the sender of the error saw it."""
+    about_mtu: int | None = None
+    """An ICMP error about a packet that was too long: the longest that would pass."""
     sealed: tuple[str, str] | None = None
     """Encrypted by WireGuard: the public keys of the sender and of the only one who can open it."""
 

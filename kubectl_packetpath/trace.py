@@ -33,6 +33,7 @@ class StepKind(StrEnum):
     DECRYPTED = "decrypted"
     PROXIED = "proxied"
     ASSUMED = "assumed"
+    FRAGMENTED = "fragmented"
     SENT = "sent"
     DELIVERED = "delivered"
     DROPPED = "dropped"
@@ -138,6 +139,8 @@ class Ending:
     """One sentence: what was missing or which rule decided."""
     remedy: str = ""
     """The command or change to try next, where one is known."""
+    message: Packet | None = None
+    """The ICMP error that the packet's sender should get about this end."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

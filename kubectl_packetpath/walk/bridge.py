@@ -14,7 +14,8 @@ from kubectl_packetpath.snapshot.absent import Absent
 from kubectl_packetpath.snapshot.links import Link
 from kubectl_packetpath.snapshot.state import NamespaceState
 from kubectl_packetpath.trace import Ending, Fact, History, Outcome, Step, StepKind, Verdict
-from kubectl_packetpath.walk.forwarding import take_in, too_big
+from kubectl_packetpath.walk.fitting import Sender, fitted
+from kubectl_packetpath.walk.forwarding import take_in
 from kubectl_packetpath.walk.here import Here, Hook, Outcomes, ended
 from kubectl_packetpath.walk.hooks import run_bridge_hook, run_hook
 from kubectl_packetpath.walk.input_route import query_for, route_input
@@ -166,8 +167,8 @@ def _across(place: Place, outcome: Outcome, bridge: Link, port: Link) -> Iterato
 def _by_port(outcome: Outcome, port: Link) -> Departure:
     if outcome.ending is not None:
         return Departure(outcome=outcome)
-    lost = too_big(outcome, None, port)
-    return Departure(outcome=lost) if lost else Departure(outcome=outcome, device=port, bridged=True)
+    outcome = fitted(outcome, None, port, Sender.BRIDGE)
+    return Departure(outcome=outcome, device=port if outcome.ending is None else None, bridged=True)
 
 
 def transmit(place: Place, departure: Departure) -> Iterator[Departure]:

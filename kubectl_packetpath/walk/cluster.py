@@ -14,6 +14,7 @@ from kubectl_packetpath.snapshot import PodReference
 from kubectl_packetpath.snapshot.state import NamespaceState, NodeState, NotRecorded
 from kubectl_packetpath.trace import Ending, Hop, Path, Step, StepKind, Trace, Verdict
 from kubectl_packetpath.walk import explore
+from kubectl_packetpath.walk.fitting import wire_bytes
 from kubectl_packetpath.walk.here import scaled
 from kubectl_packetpath.walk.underlay import Arrival, Underlay, carried, device_with, rows
 from kubectl_packetpath.walk.wires import scrubbed
@@ -125,8 +126,10 @@ def trace(query: Query, cluster: Cluster) -> Trace:
 
     Raises `NeedMoreError` when narrowed recordings have to be asked for more.
     """
-    legs = tuple(_first_legs(query, cluster))
-    answers = tuple(tuple(_answers(query, leg, cluster)) for leg in legs)
+    legs = tuple(with_message(leg, cluster) for leg in _first_legs(query, cluster))
+    answers = tuple(
+        tuple(with_message(back, cluster) for back in _answers(query, leg, cluster)) for leg in legs
+    )
     needs = tuple(leg.need for way in (legs, *answers) for leg in way if leg.need is not None)
     if needs:
         raise NeedMoreError(needs)
@@ -248,10 +251,42 @@ def _over_the_wire(leg: _Leg, egress: explore.Egress, cluster: Cluster, crossing
         lost = _lost_sight(arrival.node, leg.packet, leg.connections, reason)
         yield _joined(leg, lost, weight, ())
         return
+    length = wire_bytes(leg.packet)
+    if device.kind == "veth" and device.mtu and length > device.mtu:
+        reason = f"{length} bytes do not fit into the {device.mtu} of {device.name} of {arrival.node}, and nobody is told"
+        yield replace(leg, ending=Ending(verdict=Verdict.TOO_BIG, reason=reason), weight=weight)
+        return
     packet = scrubbed(leg.packet, keep_mark=False)
     start = explore.ReceivedOn(namespace=node.host().identity, device=device.name, packet=packet)
     for onward in _follow(node, start, leg.connections, cluster, crossings + 1):
         yield _joined(leg, onward, weight, _wire(arrival))
+
+
+def with_message(leg: _Leg, cluster: Cluster) -> _Leg:
+    """The way with its end told in full: whether the sender of a packet that was too long hears of it."""
+    message, node = leg.ending.message, cluster.nodes.get(leg.node)
+    if message is None or node is None:
+        return leg
+    start = explore.Originated(namespace=leg.namespace, packet=message)
+    ways = tuple(_follow(node, start, leg.connections, cluster, 0))
+    need = next((way.need for way in ways if way.need is not None), None)
+    home = (leg.hops[0].node, leg.hops[0].namespace)
+    lost = [way for way in ways if not _is_heard(way, home)]
+    if not lost:
+        text = f"its sender is told to send at most {message.about_mtu} bytes"
+    elif lost[0].weight is None:
+        text = f"whether its sender is told is not known: {lost[0].ending.reason}"
+    else:
+        text = f"its sender is never told: {lost[0].ending.reason} on {lost[0].node}"
+    ending = replace(leg.ending, reason=f"{leg.ending.reason}; {text}")
+    return replace(leg, ending=ending, need=leg.need or need)
+
+
+def _is_heard(way: _Leg, home: tuple[str, str]) -> bool:
+    if way.ending.verdict is Verdict.LEFT_CLUSTER:
+        return True
+    last = way.hops[-1]
+    return way.ending.verdict is Verdict.DELIVERED and (last.node, last.namespace) == home
 
 
 def _wire(arrival: Arrival) -> tuple[Step, ...]:

@@ -18,6 +18,8 @@ from kubectl_packetpath.walk.place import Departure, Place
 from kubectl_packetpath.walk.tables import NotReadable, tables_of
 
 MOST_VISITS = 32
+KNOWN_ENDS = {Verdict.DELIVERED, Verdict.REFUSED, Verdict.TOO_BIG}
+"""Ends of packets whose connection is in the table; one that is too long was not the first of its connection."""
 NESTING = {StepKind.ENCAPSULATED, StepKind.DECAPSULATED, StepKind.ENCRYPTED, StepKind.DECRYPTED}
 
 Key = tuple[str, int]
@@ -168,7 +170,7 @@ def _original(packet: Packet) -> Packet:
 
 def _remembered(connections: Connections, key: Key, outcome: Outcome) -> Connections:
     """A connection is in the table once its first packet has left, was delivered, or went into or out of a tunnel."""
-    if outcome.ending is not None and outcome.ending.verdict not in {Verdict.DELIVERED, Verdict.REFUSED}:
+    if outcome.ending is not None and outcome.ending.verdict not in KNOWN_ENDS:
         return connections
     for packet in (*_nested(outcome.history), outcome.packet):
         connection = packet.connection
@@ -214,7 +216,7 @@ def _sent(journey: _Journey, place: Place, departure: Departure, device: Link) -
     ending = Ending(verdict=Verdict.SENT, reason=f"leaves {place.node.name} by {device.name}{via}")
     path = _path(journey, place, ended(outcome, ending, kind=StepKind.SENT))
     egress = Egress(device=device.name, next_hop=next_hop, mac=outcome.packet.destination_mac)
-    packet = replace(path.packet, source_mac="", destination_mac="")
+    packet = replace(path.packet, source_mac="", destination_mac="", asked=None)
     return replace(path, egress=egress, packet=packet)
 
 

@@ -12,6 +12,7 @@ from kubectl_packetpath.snapshot.links import Link
 from kubectl_packetpath.trace import Ending, Outcome, Step, StepKind, Verdict
 from kubectl_packetpath.walk import tunnels, xfrm
 from kubectl_packetpath.walk.delivery import deliver
+from kubectl_packetpath.walk.fitting import Sender, fitted
 from kubectl_packetpath.walk.here import Hook, ended, scaled, unknown
 from kubectl_packetpath.walk.hooks import run_hook
 from kubectl_packetpath.walk.input_route import Decision, route_input
@@ -79,9 +80,10 @@ def _forward(place: Place, outcome: Outcome, ports: Ports, way: Way) -> Iterator
     device = way.device
     if device is None:
         raise ValueError("a way onward without a device")
-    lost = _not_forwardable(outcome, way, device)
-    if lost is not None:
-        yield Departure(outcome=lost)
+    lost = _not_forwardable(outcome)
+    outcome = lost or fitted(outcome, way, device, Sender.ROUTER)
+    if outcome.ending is not None:
+        yield Departure(outcome=outcome)
         return
     outcome = with_packet(outcome, replace(outcome.packet, ttl=outcome.packet.ttl - 1))
     here = place.here(Hook.FORWARD, in_device=ports.device, out_device=device, physical_in=ports.physical)
@@ -93,22 +95,17 @@ def _forward(place: Place, outcome: Outcome, ports: Ports, way: Way) -> Iterator
             yield from send_out(place, branch, way, device)
 
 
-def _not_forwardable(outcome: Outcome, way: Way, device: Link) -> Outcome | None:
-    packet = outcome.packet
-    if packet.ttl <= 1:
-        ending = Ending(verdict=Verdict.EXPIRED, reason="the packet's time to live ended here")
-        return ended(outcome, ending)
-    return too_big(outcome, way, device)
+def _not_forwardable(outcome: Outcome) -> Outcome | None:
+    if outcome.packet.ttl > 1:
+        return None
+    ending = Ending(verdict=Verdict.EXPIRED, reason="the packet's time to live ended here")
+    return ended(outcome, ending)
 
 
 def too_big(outcome: Outcome, way: Way | None, device: Link) -> Outcome | None:
     """The end of a packet that does not fit and must not be cut."""
-    packet = outcome.packet
-    limit = way.route.mtu if way is not None and way.route is not None and way.route.mtu else device.mtu
-    if not limit or packet.size_bytes <= limit or (packet.family == 4 and not packet.dont_fragment):
-        return None
-    reason = f"{packet.size_bytes} bytes do not fit into the {limit} of {device.name}, and may not be cut"
-    return ended(outcome, Ending(verdict=Verdict.TOO_BIG, reason=reason))
+    result = fitted(outcome, way, device, Sender.ROUTER)
+    return result if result.ending is not None else None
 
 
 def send_out(
@@ -145,7 +142,9 @@ def addressed(place: Place, outcome: Outcome, way: Way, device: Link) -> Departu
             verdict=Verdict.NO_NEIGHBOUR, reason=reason, remedy=f"ip neigh show {next_hop} dev {device.name}"
         )
         return Departure(outcome=ended(outcome, ending, because=found.because))
-    before, packet = packet, replace(packet, source_mac=device.mac, destination_mac=found.mac)
+    asked = None if found.seen else next_hop
+    before = packet
+    packet = replace(packet, source_mac=device.mac, destination_mac=found.mac, asked=asked)
     if found.mac:
         text = f"{next_hop} is at {found.mac} on {device.name}"
         step = Step(kind=StepKind.RESOLVED, text=text, because=found.because, before=before, after=packet)

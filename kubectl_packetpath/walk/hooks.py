@@ -20,7 +20,7 @@ from kubectl_packetpath.snapshot.nftables import (
 )
 from kubectl_packetpath.snapshot.xtables import LegacyTable
 from kubectl_packetpath.trace import History, Outcome, Step, StepKind, told
-from kubectl_packetpath.walk import conntrack, ipvs, nat
+from kubectl_packetpath.walk import errors, ipvs, nat
 from kubectl_packetpath.walk.here import Here, Hook, Outcomes, go_on, scaled
 from kubectl_packetpath.walk.nat import Manipulation
 from kubectl_packetpath.walk.nftables.chains import run_base as run_nft
@@ -182,7 +182,7 @@ def _connections(here: Here, family: int) -> Iterator[Function]:
     if not has_nat and not here.state.conntrack_active():
         return
     if here.hook in {Hook.PREROUTING, Hook.OUTPUT}:
-        yield Function(priority=CONNTRACK_PRIORITY, title="conntrack", run=conntrack.track)
+        yield Function(priority=CONNTRACK_PRIORITY, title="conntrack", run=errors.track)
     if has_nat and here.hook in NAT_PRIORITY:
         yield Function(
             priority=NAT_PRIORITY[here.hook],

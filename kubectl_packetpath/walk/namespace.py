@@ -13,12 +13,15 @@ from kubectl_packetpath.snapshot.nftables import NFPROTO_INET, NFPROTO_NETDEV
 from kubectl_packetpath.trace import Ending, History, Outcome, Step, StepKind, Verdict
 from kubectl_packetpath.walk import tunnels
 from kubectl_packetpath.walk.bridge import receive_frame, transmit
-from kubectl_packetpath.walk.forwarding import send_out, take_in, too_big
+from kubectl_packetpath.walk.fitting import Sender, fitted, limit_of
+from kubectl_packetpath.walk.forwarding import send_out, take_in
 from kubectl_packetpath.walk.here import Here, Hook, ended, go_on, scaled, unknown
 from kubectl_packetpath.walk.hooks import run_hook
+from kubectl_packetpath.walk.neighbours import answers
 from kubectl_packetpath.walk.output_route import OutputDecision, route_again, route_output, route_wrapped
 from kubectl_packetpath.walk.place import Departure, Place, Ports, assumed, below, noted, with_packet
 from kubectl_packetpath.walk.segment import bridge_of
+from kubectl_packetpath.walk.settings import number
 from kubectl_packetpath.walk.tables import tables_of
 
 INGRESS_HOOK = {NFPROTO_NETDEV: 0, NFPROTO_INET: 5}
@@ -54,6 +57,11 @@ def _received(place: Place, outcome: Outcome, device: Link) -> Iterator[Departur
     mac = outcome.packet.destination_mac
     if mac and device.mac and mac != device.mac:
         yield Departure(outcome=_for_another(place, outcome, device, mac))
+        return
+    asked = outcome.packet.asked
+    if asked is not None and not mac and not answers(place.state, device, asked):
+        reason = f"nobody answers who has {asked}: {device.name} of {place.node.name} has not"
+        yield Departure(outcome=ended(outcome, Ending(verdict=Verdict.NO_NEIGHBOUR, reason=reason)))
         return
     master = tables_of(place.state).links.get(device.master or 0)
     if master is not None and master.kind in AGGREGATES:
@@ -147,9 +155,10 @@ def _leave(place: Place, outcome: Outcome, decision: OutputDecision) -> Iterator
         place_text = f"{place.node.name}: sending to a {kind} address is not modelled"
         yield Departure(outcome=unknown(outcome, place_text))
         return
-    lost = too_big(outcome, way, device)
-    if lost is not None:
-        yield Departure(outcome=lost)
+    learns = number(place.state, "net/ipv4/ip_forward_use_pmtu") == 1
+    outcome = fitted(outcome, way, device, Sender.HOST, learns=learns)
+    if outcome.ending is not None:
+        yield Departure(outcome=outcome)
         return
     yield from send_out(place, outcome, way, device)
 
@@ -203,6 +212,11 @@ def _wrapped(place: Place, departure: Departure, tunnel: Link) -> Iterator[Depar
                 reason = f"the way to {decision.packet.destination} goes by the tunnel {tunnel.name} itself"
                 ending = Ending(verdict=Verdict.LOOPED, reason=reason)
                 yield Departure(outcome=ended(branch, ending, because=decision.because))
+                continue
+            limit = limit_of(way, device) if device is not None else 0
+            refused = tunnels.refused(place, wrapping, decision.packet, limit)
+            if refused is not None:
+                yield Departure(outcome=refused)
             else:
                 yield from _output(place, branch, decision)
 

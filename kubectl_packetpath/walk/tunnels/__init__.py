@@ -14,7 +14,7 @@ from kubectl_packetpath.snapshot.links import Link
 from kubectl_packetpath.trace import Outcome
 from kubectl_packetpath.walk.here import unknown
 from kubectl_packetpath.walk.place import Departure, Place
-from kubectl_packetpath.walk.tunnels import geneve, ip, ip_arrival, vxlan, wireguard
+from kubectl_packetpath.walk.tunnels import geneve, ip, ip_arrival, length, vxlan, wireguard
 from kubectl_packetpath.walk.tunnels.wrapping import Wrapping, noted_wrapping
 
 __all__ = [
@@ -22,6 +22,7 @@ __all__ = [
     "NOT_MODELLED",
     "Wrapping",
     "noted_wrapping",
+    "refused",
     "turn_back",
     "turns_back",
     "unwrap",
@@ -83,6 +84,13 @@ def unwrap(place: Place, outcome: Outcome) -> Departure:
         text = f"{place.node.name}: {outcome.packet.wrapping} is not modelled"
         return Departure(outcome=unknown(outcome, text))
     return kind.unwrap(place, outcome)
+
+
+def refused(place: Place, wrapping: Wrapping, outer: Packet, limit: int) -> Outcome | None:
+    """The end of a packet that the tunnel does not wrap, since the outer one would not fit on its way."""
+    if not limit or outer.size_bytes <= limit:
+        return None
+    return length.refused(place, wrapping, outer, limit)
 
 
 def turns_back(device: Link) -> bool:

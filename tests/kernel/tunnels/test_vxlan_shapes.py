@@ -6,7 +6,7 @@ import pytest
 from kernel.lab import happened
 from kernel.tunnels.agreement import assert_agrees
 from kernel.tunnels.capture import capturing, told
-from kernel.tunnels.flannel import MACS, PLACES, fdb, flannel
+from kernel.tunnels.flannel import MACS, PLACES, fdb, flannel, overlay
 from kernel.tunnels.nodes import NODES, PODS, PORT, UNDERLAY, UNDERLAY6, Nodes, nodes, other
 
 from kubectl_packetpath.trace import StepKind, Verdict
@@ -21,31 +21,12 @@ def bare() -> Iterator[Nodes]:
         yield made
 
 
-def tunnel(made: Nodes, node: str, options: str, *, neighbour: bool = True) -> None:
-    """A VXLAN device, the route by it, and on demand the neighbour."""
-    number = {"a": "2", "b": "1"}[node]
-    there = f"10.244.{number}.0"
-    lines = [
-        f"link add flannel.1 address {MACS[node]} type vxlan id 1 dstport 8472 {options}",
-        f"addr add {PODS[node].removesuffix('2')}0/32 dev flannel.1",
-        "link set flannel.1 up",
-        f"route add {there}/24 via {there} dev flannel.1 onlink",
-        f"route add fd24:{number}::/64 via fd24:{number}:: dev flannel.1 onlink",
-    ]
-    if neighbour:
-        lines += [
-            f"neigh add {there} lladdr {MACS[other(node)]} dev flannel.1 nud permanent",
-            f"neigh add fd24:{number}:: lladdr {MACS[other(node)]} dev flannel.1 nud permanent",
-        ]
-    made.host(node, *lines)
-
-
 @pytest.mark.parametrize("learning", ["learning", "nolearning"])
 @pytest.mark.parametrize("neighbour", [True, False], ids=["known", "asked-for"])
 def test_one_remote_for_all(bare: Nodes, learning: str, neighbour: bool) -> None:
     """The entry for addresses without one of their own; a neighbour may be asked for through it."""
     for node in NODES:
-        tunnel(bare, node, f"remote {UNDERLAY[other(node)]} {learning}", neighbour=neighbour)
+        overlay(bare, node, f"remote {UNDERLAY[other(node)]} {learning}", neighbour=neighbour)
 
     path = assert_agrees(bare)
 
@@ -55,7 +36,7 @@ def test_one_remote_for_all(bare: Nodes, learning: str, neighbour: bool) -> None
 def test_ipv6_inside(bare: Nodes) -> None:
     """IPv6 in IPv4."""
     for node in NODES:
-        tunnel(bare, node, f"remote {UNDERLAY[other(node)]} nolearning")
+        overlay(bare, node, f"remote {UNDERLAY[other(node)]} nolearning")
 
     assert assert_agrees(bare, target="fd24:2::2").ending.verdict is Verdict.DELIVERED
 
@@ -63,15 +44,15 @@ def test_ipv6_inside(bare: Nodes) -> None:
 def test_ipv6_outside(bare: Nodes) -> None:
     """IPv4 in IPv6, as flannel does it for IPv6 clusters."""
     for node in NODES:
-        tunnel(bare, node, f"local {UNDERLAY6[node]} remote {UNDERLAY6[other(node)]} nolearning")
+        overlay(bare, node, f"local {UNDERLAY6[node]} remote {UNDERLAY6[other(node)]} nolearning")
 
     assert assert_agrees(bare).ending.verdict is Verdict.DELIVERED
 
 
 def test_a_device_of_the_other_family_does_not_listen(bare: Nodes) -> None:
     """The same port and VNI, but over IPv6."""
-    tunnel(bare, "a", f"remote {UNDERLAY['b']} nolearning")
-    tunnel(bare, "b", f"local {UNDERLAY6['b']} remote {UNDERLAY6['a']} nolearning")
+    overlay(bare, "a", f"remote {UNDERLAY['b']} nolearning")
+    overlay(bare, "b", f"local {UNDERLAY6['b']} remote {UNDERLAY6['a']} nolearning")
 
     path = assert_agrees(bare)
 
@@ -81,7 +62,7 @@ def test_a_device_of_the_other_family_does_not_listen(bare: Nodes) -> None:
 def test_flooding_to_several_is_not_decided(bare: Nodes) -> None:
     """Several copies travel: the place is named."""
     for node in NODES:
-        tunnel(bare, node, f"remote {UNDERLAY[other(node)]} nolearning")
+        overlay(bare, node, f"remote {UNDERLAY[other(node)]} nolearning")
     fdb(bare, "a", "append 00:00:00:00:00:00 dev flannel.1 dst 192.168.7.77 self permanent")
 
     path = bare.path()
@@ -92,7 +73,7 @@ def test_flooding_to_several_is_not_decided(bare: Nodes) -> None:
 
 def test_a_multicast_group_is_not_decided(bare: Nodes) -> None:
     """Who joined it is not to be seen."""
-    tunnel(bare, "a", "group 239.1.1.1 dev eth0")
+    overlay(bare, "a", "group 239.1.1.1 dev eth0")
 
     assert "flooded to the group 239.1.1.1" in bare.path().ending.reason
 
@@ -112,7 +93,7 @@ def test_an_external_device_is_not_decided(bare: Nodes) -> None:
 def test_a_permanent_entry_elsewhere_stops_a_learning_device(bare: Nodes) -> None:
     """It takes frames of that address only from where the entry says: a node with a new address is not heard."""
     for node in NODES:
-        tunnel(bare, node, f"remote {UNDERLAY[other(node)]} learning")
+        overlay(bare, node, f"remote {UNDERLAY[other(node)]} learning")
     fdb(bare, "b", f"replace {MACS['a']} dev flannel.1 dst 192.168.7.9 self permanent")
 
     path = assert_agrees(bare)
@@ -124,7 +105,7 @@ def test_a_permanent_entry_elsewhere_stops_a_learning_device(bare: Nodes) -> Non
 def test_the_same_link_address_on_both_is_a_loop(bare: Nodes) -> None:
     """Two nodes whose VXLAN devices were cloned."""
     for node in NODES:
-        tunnel(bare, node, f"remote {UNDERLAY[other(node)]} nolearning")
+        overlay(bare, node, f"remote {UNDERLAY[other(node)]} nolearning")
     bare.host("b", f"link set flannel.1 address {MACS['a']}")
 
     path = assert_agrees(bare)
@@ -136,7 +117,7 @@ def test_the_same_link_address_on_both_is_a_loop(bare: Nodes) -> None:
 def test_the_source_port_is_of_the_range(bare: Nodes) -> None:
     """A hash picks it: the trace claims the range's first, and says that it is the kernel's choice."""
     for node in NODES:
-        tunnel(bare, node, f"remote {UNDERLAY[other(node)]} nolearning srcport 51000 51007")
+        overlay(bare, node, f"remote {UNDERLAY[other(node)]} nolearning srcport 51000 51007")
 
     path = bare.path()
     outer = next(step.after for step in path.steps if step.kind is StepKind.ENCAPSULATED)
