@@ -8,6 +8,7 @@ from cluster.prediction import PROGRAM, run_program
 
 from testbed.cluster import Cluster
 from testbed.control import Pod
+from testbed.faults import set_gate
 from testbed.images import product
 from testbed.traffic import Reached, attempt, pods_reached
 from testbed.waiting import wait_until
@@ -42,6 +43,21 @@ class Stage:
     def node_port(self, name: str, port: str = "http") -> int:
         """One of its node ports."""
         return next(int(p["nodePort"]) for p in self.service(name)["ports"] if p["name"] == port)
+
+
+STAGES: dict[str, Stage] = {}
+
+
+def stage_of(cluster: Cluster) -> Stage:
+    """Servers, clients, Services and the agent: made once per cluster."""
+    name = cluster.spec.name
+    if name not in STAGES:
+        stage = set_stage(cluster)
+        install_agent(cluster)
+        set_gate(cluster.kube, SPACE, "web-node3", open_=True)
+        wait_for_endpoints(stage)
+        STAGES[name] = stage
+    return STAGES[name]
 
 
 def install_agent(cluster: Cluster) -> None:
@@ -105,4 +121,4 @@ def wait_for_endpoints(stage: Stage) -> None:
             wait_until(f"{node} knows the servers", partial(knows_all, stage, node, version, names))
 
 
-__all__ = ["NODES", "PROGRAM", "SPACE", "Stage", "install_agent", "set_stage", "wait_for_endpoints"]
+__all__ = ["NODES", "PROGRAM", "SPACE", "Stage", "install_agent", "stage_of", "wait_for_endpoints"]

@@ -2,10 +2,9 @@
 
 import pytest
 from cluster.prediction import assert_agreement, observed, packetpath, predicted
-from cluster.stage import NODES, SPACE, Stage, install_agent, set_stage, wait_for_endpoints
+from cluster.stage import NODES, SPACE, Stage, stage_of
 
 from testbed.cluster import Cluster
-from testbed.faults import set_gate
 from testbed.traffic import Reached, connect
 from testbed.workloads import TCP_PORT
 
@@ -16,20 +15,12 @@ pytestmark = [
         "cluster", [{"network": "flannel-vxlan"}, {"network": "flannel-hostgw"}], ids=str, indirect=True
     ),
 ]
-STAGES: dict[str, Stage] = {}
 
 
 @pytest.fixture
 def stage(cluster: Cluster) -> Stage:
     """Servers, clients, Services and the agent: made once per cluster."""
-    name = cluster.spec.name
-    if name not in STAGES:
-        stage = set_stage(cluster)
-        install_agent(cluster)
-        set_gate(cluster.kube, SPACE, "web-node3", open_=True)
-        wait_for_endpoints(stage)
-        STAGES[name] = stage
-    return STAGES[name]
+    return stage_of(cluster)
 
 
 @pytest.mark.parametrize("version", [4, 6])

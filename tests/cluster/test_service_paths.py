@@ -11,8 +11,7 @@ from cluster.stage import (
     NODES,
     SPACE,
     Stage,
-    install_agent,
-    set_stage,
+    stage_of,
     wait_for_endpoints,
 )
 
@@ -25,7 +24,6 @@ from testbed.faults import (
     RouteDeleted,
     SysctlSet,
     fault,
-    set_gate,
 )
 from testbed.traffic import Protocol, Refused, connect, sctp_server
 from testbed.waiting import wait_until
@@ -37,20 +35,12 @@ pytestmark = [
     pytest.mark.parametrize("cluster", [{"network": "bridge"}, {"network": "ptp"}], ids=str, indirect=True),
 ]
 PORTS: dict[Protocol, tuple[int, str]] = {"tcp": (80, "http"), "udp": (81, "udp"), "sctp": (82, "sctp")}
-STAGES: dict[str, Stage] = {}
 
 
 @pytest.fixture
 def stage(cluster: Cluster) -> Stage:
     """Servers, clients, Services and the agent: made once per cluster."""
-    name = cluster.spec.name
-    if name not in STAGES:
-        stage = set_stage(cluster)
-        install_agent(cluster)
-        set_gate(cluster.kube, SPACE, "web-node3", open_=True)
-        wait_for_endpoints(stage)
-        STAGES[name] = stage
-    return STAGES[name]
+    return stage_of(cluster)
 
 
 def ask(stage: Stage, *words: str, expect: int | None = None) -> Said:
