@@ -1,20 +1,18 @@
 """The command `packetpath-agent`.
 
-It reads the kernel of the node that it runs on, by hand as well as in the DaemonSet.
+It reads the kernel of the node that it runs on, by hand as well as in the DaemonSet. What a command needs is
+loaded when it runs: a recording needs no walk.
 """
 
 import argparse
+import gc
 import signal
 import sys
-from collections.abc import Callable
+from ipaddress import ip_address
 from pathlib import Path
 
 from kubectl_packetpath import __version__
-from kubectl_packetpath.snapshot.codec import encode
-from kubectl_packetpath.walk.request import Request
-from packetpath_agent import ask
-from packetpath_agent.live import LiveNode
-from packetpath_agent.serve import answer, serve
+from kubectl_packetpath.packet import PROTOCOL_NUMBERS
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -38,7 +36,7 @@ def _parser() -> argparse.ArgumentParser:
     command.set_defaults(run=_snapshot)
     command = commands.add_parser("ask", help="only what the way of one packet through this node touches")
     _add_reading(command)
-    ask.add_options(command)
+    _add_packet(command)
     command.set_defaults(run=_ask)
     command = commands.add_parser("serve", help="answer a client on standard input and output")
     command.add_argument("--node")
@@ -60,23 +58,44 @@ def _add_reading(command: argparse.ArgumentParser) -> None:
     )
 
 
+def _add_packet(command: argparse.ArgumentParser) -> None:
+    start = command.add_mutually_exclusive_group(required=True)
+    start.add_argument("--in", dest="device", metavar="IFACE", help="it comes in by this device")
+    start.add_argument("--from-host", action="store_true", help="a process of the node sends it")
+    command.add_argument("--src", type=ip_address, help="its source (default: what the kernel would choose)")
+    command.add_argument("--dst", type=ip_address, required=True)
+    command.add_argument("--protocol", choices=sorted(PROTOCOL_NUMBERS), default="tcp")
+    command.add_argument("--sport", type=int, default=40000)
+    command.add_argument("--dport", type=int, required=True)
+
+
 def _snapshot(given: argparse.Namespace) -> int:
-    return _written(given, lambda _: Request(what="snapshot"))
+    return _written(given)
 
 
 def _ask(given: argparse.Namespace) -> int:
-    return _written(given, lambda node: ask.request(given, node))
+    return _written(given, asked=True)
 
 
-def _written(given: argparse.Namespace, request: Callable[[LiveNode], Request]) -> int:
+def _written(given: argparse.Namespace, *, asked: bool = False) -> int:
     if given.output is None and sys.stdout.isatty():
         print(
             "packetpath-agent: a snapshot is not for terminals: use --output FILE or a pipe", file=sys.stderr
         )
         return 2
+    from kubectl_packetpath.snapshot.codec import encode  # noqa: PLC0415 - see the top
+    from packetpath_agent.live import LiveNode  # noqa: PLC0415
+
+    gc.disable()  # a whole ruleset is read, written and left: nothing would be found
     node = LiveNode(given.node, alone=given.this_namespace)
     try:
-        snapshot = answer(node, request(node))
+        if asked:
+            from packetpath_agent import ask  # noqa: PLC0415
+
+            ask.walk(given, node)
+        else:
+            node.read_everything()
+        snapshot = node.snapshot(whole=not asked)
     finally:
         node.close()
     for trouble in snapshot.troubles:
@@ -91,6 +110,8 @@ def _written(given: argparse.Namespace, request: Callable[[LiveNode], Request]) 
 
 
 def _serve(given: argparse.Namespace) -> int:
+    from packetpath_agent.serve import serve  # noqa: PLC0415 - see the top
+
     serve(given.node, sys.stdin.buffer, sys.stdout.buffer)
     return 0
 

@@ -18,6 +18,7 @@ from kubectl_packetpath.snapshot.nftables import (
 )
 from kubectl_packetpath.snapshot.set_lookup import SetIndex
 from packetpath_agent.collectors.nftables import NftReader
+from packetpath_agent.crew import Crew
 from packetpath_agent.reasons import attempted
 from packetpath_agent.wire import MOST_TRIES
 
@@ -201,17 +202,17 @@ class LiveNftables:
 
     def _read_all(self, wire: NftReader) -> None:
         self._tables = wire.tables()
-        chains = wire.chains()
-        self._bases = tuple(chain for chain in chains if chain.hook is not None)
-        for chain in chains:
-            rules = wire.rules(chain.family, chain.table, chain.name)
-            self._chains[chain.family, chain.table, chain.name] = replace(chain, rules=rules)
+        self._hooks = wire.hooks()
         for table in self._tables:
             self._objects[table.family, table.name] = wire.objects(table.family, table.name)
-            for each in wire.sets(table.family, table.name):
-                elements = wire.elements(each.family, each.table, each.name)
-                self._sets[each.family, each.table, each.name] = replace(each, elements=elements)
-        self._hooks = wire.hooks()
+        chains = wire.chains()
+        sets = [each for table in self._tables for each in wire.sets(table.family, table.name)]
+        with Crew(self._inside, wire, len(chains) + len(sets)) as crew:
+            for chain in crew.each(chains, _with_rules):
+                self._chains[chain.family, chain.table, chain.name] = chain
+            for each in crew.each(sets, _with_elements):
+                self._sets[each.family, each.table, each.name] = each
+        self._bases = tuple(chain for chain in self._chains.values() if chain.hook is not None)
 
     def narrowed(self) -> Nftables | Absent:
         """What was asked for."""
@@ -232,3 +233,11 @@ class LiveNftables:
             objects=tuple(each for objects in self._objects.values() for each in objects),
             hooks=self._hooks,
         )
+
+
+def _with_rules(wire: NftReader, chain: NftChain) -> NftChain:
+    return replace(chain, rules=wire.rules(chain.family, chain.table, chain.name))
+
+
+def _with_elements(wire: NftReader, each: NftSet) -> NftSet:
+    return replace(each, elements=wire.all_of(each))

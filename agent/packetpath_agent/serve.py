@@ -60,11 +60,11 @@ def answer(node: LiveNode, request: Request) -> Snapshot:
     if request.what == "base":
         node.read_base()
     else:
-        _walk(node, request)
+        run_walks(node, request)
     return node.snapshot()
 
 
-def _walk(node: LiveNode, request: Request) -> None:
+def run_walks(node: LiveNode, request: Request) -> None:
     """Run the walks; again from the start when the rules changed meanwhile."""
     changed: list[LiveNamespace] = []
     for _ in range(MOST_TRIES):

@@ -16,7 +16,9 @@ from packetpath_agent.wire import nested
 GET_SERVICE, GET_DEST = 4, 8
 SERVICE, DEST = 1, 2
 AF, PROTOCOL, ADDRESS, PORT, MARK, SCHEDULER, FLAGS, TIMEOUT, NETMASK = range(1, 10)
-D_ADDRESS, D_PORT, D_METHOD, D_WEIGHT, _, _, D_ACTIVE, D_INACTIVE, D_PERSISTENT, _, D_FAMILY = range(1, 12)
+D_ADDRESS, D_PORT, D_METHOD, D_WEIGHT, D_UPPER, _, D_ACTIVE, D_INACTIVE, D_PERSISTENT, _, D_FAMILY = range(
+    1, 12
+)
 METHODS = {0: "masquerade", 1: "local", 2: "tunnel", 3: "route", 4: "bypass"}
 IPV4 = 2
 
@@ -34,6 +36,7 @@ def _service(ipvs: Family, described: bytes) -> VirtualServer:
     version = _u16(parts.get(AF, b"\2\0"))
     marked = MARK in parts
     return VirtualServer(
+        family=4 if version == IPV4 else 6,
         protocol=None if marked else _u16(parts[PROTOCOL]),
         address=None if marked else _address(version, parts[ADDRESS]),
         port=None if marked else int.from_bytes(parts[PORT], "big"),
@@ -60,6 +63,7 @@ def _server(version: int, described: bytes) -> RealServer:
         active=_u32(parts.get(D_ACTIVE, bytes(4))),
         inactive=_u32(parts.get(D_INACTIVE, bytes(4))),
         persistent=_u32(parts.get(D_PERSISTENT, bytes(4))),
+        upper_threshold=_u32(parts.get(D_UPPER, bytes(4))),
     )
 
 

@@ -1,13 +1,15 @@
 """Nftables through raw messages: base chains, one chain, one set, one element, or all of it.
 
-Sets are found by name in a list, so reading all anonymous maps of a big ruleset costs the kernel seconds;
-a question reads the few that its packet meets.
+The kernel finds a set by its name in a list, and for a dump walks that list once more, so reading the ten
+thousand anonymous maps of a big ruleset costs it seconds: maps from 0, 1, 2, … (kube-proxy's choice by chance)
+are asked for by their keys, and a question reads the few maps that its packet meets.
 
 Kernel: net/netfilter/nf_tables_api.c, nfnetlink_hook.c
 """
 
 import errno
 import struct
+from collections.abc import Iterable
 
 from kubectl_packetpath.snapshot.absent import Absent, Section, Why
 from kubectl_packetpath.snapshot.netlink import attribute, attribute_map, attributes, text
@@ -30,6 +32,11 @@ SUBSYSTEM, HOOKS = 10, 12
 GETTABLE, GETCHAIN, GETRULE, GETSET, GETSETELEM, GETGEN, GETOBJ = 1, 4, 7, 10, 13, 16, 19
 RULES = nf_message(SUBSYSTEM, GETRULE)
 CATCH_ALL = 2
+ELEMENTS = 3
+SET_FLAGS, SET_KEY_LENGTH, SET_DESCRIPTION, DESCRIBED_SIZE = 3, 5, 9, 1
+ANONYMOUS, CONSTANT, INTERVAL = 1, 2, 4
+MOST_KEYS = 32
+"""The kernel answers each key with a message of its own, and all of them must fit into the socket."""
 _HEAD = 4
 
 
@@ -101,10 +108,26 @@ class NftReader:
     def elements(self, family: int, table: str, which: str) -> tuple[bytes, ...]:
         """All elements of a set or map."""
         payload = name(1, table) + name(2, which)
-        found: list[bytes] = []
-        for _, body in self._dump(GETSETELEM, family, payload):
-            found += (element for _, element in attributes(attribute_map(body).get(3, b"")))
-        return tuple(found)
+        return _elements(body for _, body in self._dump(GETSETELEM, family, payload))
+
+    def all_of(self, each: NftSet) -> tuple[bytes, ...]:
+        """All elements of a set or map whose description is known already."""
+        size = _numbered(each.message)
+        if size:
+            try:
+                return self._first_numbers(each, size)
+            except OSError:
+                pass  # its keys are others, or the answer is too long: then as any set
+        return self.elements(each.family, each.table, each.name)
+
+    def _first_numbers(self, each: NftSet, size: int) -> tuple[bytes, ...]:
+        """The elements of 0 to size - 1: all that fit. Raises OSError (ENOENT: one is not there)."""
+        keys = b"".join([nested(1, nested(1, attribute(1, struct.pack("=I", key)))) for key in range(size)])
+        payload = nf_generation(each.family) + name(1, each.table) + name(2, each.name) + nested(3, keys)
+        answers = self._wire.get(nf_message(SUBSYSTEM, GETSETELEM), payload)
+        if len(answers) != size:
+            raise OSError(errno.EAGAIN, "fewer elements than keys")
+        return _elements(body[_HEAD:] for _, body in answers)
 
     def lookup(self, family: int, table: str, which: str, key: bytes) -> NftLookup:
         """The kernel's own answer for one key; raises OSError where it gives none for this kind of set."""
@@ -165,6 +188,23 @@ class NftReader:
                     raise
                 found += (_hook(family, hook, body[_HEAD:]) for _, body in answers)
         return tuple(found)
+
+
+def _elements(bodies: Iterable[bytes]) -> tuple[bytes, ...]:
+    return tuple(
+        [element for body in bodies for _, element in attributes(attribute_map(body).get(ELEMENTS, b""))]
+    )
+
+
+def _numbered(message: bytes) -> int:
+    """How many elements an anonymous set with keys of four bytes can hold; 0: it is another kind, or too big."""
+    parts = attribute_map(message)
+    flags = int.from_bytes(parts.get(SET_FLAGS, b""), "big")
+    width = int.from_bytes(parts.get(SET_KEY_LENGTH, b""), "big")
+    if flags & (ANONYMOUS | CONSTANT | INTERVAL) != ANONYMOUS | CONSTANT or width != 4:
+        return 0
+    size = int.from_bytes(attribute_map(parts.get(SET_DESCRIPTION, b"")).get(DESCRIBED_SIZE, b""), "big")
+    return size if size <= MOST_KEYS else 0
 
 
 def _chain(family: int, body: bytes) -> NftChain:
