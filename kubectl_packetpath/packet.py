@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from ipaddress import IPv4Address, IPv6Address
 
+from kubectl_packetpath.snapshot.ipvs import IpvsConnection
+
 Address = IPv4Address | IPv6Address
 
 ICMP, TCP, UDP, ICMPV6, SCTP = 1, 6, 17, 58, 132
@@ -76,10 +78,14 @@ class Connection:
     """It was in the table before this packet: nat chains are not walked at all."""
     labels: int = 0
     expected_by: str = ""
+    balanced: bool = False
+    """IPVS, not NAT, made the answer come from elsewhere: NAT leaves the destination alone."""
 
     @property
     def destination_changed(self) -> bool:
         """DNAT applies (IPS_DST_NAT)."""
+        if self.balanced:
+            return False
         if self.original.protocol in {ICMP, ICMPV6}:
             return self.reply.source != self.original.destination
         return (self.reply.source, self.reply.sport) != (self.original.destination, self.original.dport)
@@ -121,6 +127,8 @@ class Packet:
     source_mac: str = ""
     destination_mac: str = ""
     connection: Connection | None = None
+    balanced: IpvsConnection | None = None
+    """IPVS has handled it in this namespace, as part of this connection (`ipvs_property`)."""
     sport_chosen: bool = False
     """The source port is the kernel's choice (ephemeral or remapped): no rule can rely on its value."""
     uid: int | None = None

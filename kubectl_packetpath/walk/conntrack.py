@@ -31,7 +31,7 @@ from kubectl_packetpath.walk.settings import number
 CTA_TUPLE_ORIG, CTA_TUPLE_REPLY, CTA_STATUS, CTA_MARK, CTA_ZONE, CTA_LABELS = 1, 2, 3, 8, 18, 22
 CTA_TUPLE_IP, CTA_TUPLE_PROTO, CTA_TUPLE_ZONE = 1, 2, 3
 
-IPS_EXPECTED, IPS_SEEN_REPLY = 0x01, 0x02
+IPS_EXPECTED, IPS_SEEN_REPLY, IPS_DST_NAT = 0x01, 0x02, 0x20
 
 ECHO_ANSWERS = {(ICMP, 8): 0, (ICMP, 0): 8, (ICMP, 13): 14, (ICMP, 14): 13, (ICMP, 15): 16, (ICMP, 16): 15}
 ECHO_ANSWERS |= {(ICMP, 17): 18, (ICMP, 18): 17, (ICMPV6, 128): 129, (ICMPV6, 129): 128}
@@ -141,7 +141,7 @@ def _as_connection(entry: Entry, flow: Flow) -> Connection:
         state = State.ESTABLISHED
     else:
         state = State.RELATED if entry.status & IPS_EXPECTED else State.NEW
-    return Connection(
+    connection = Connection(
         state=state,
         original=entry.original,
         reply=entry.reply,
@@ -153,6 +153,7 @@ def _as_connection(entry: Entry, flow: Flow) -> Connection:
         confirmed=True,
         labels=entry.labels,
     )
+    return replace(connection, balanced=connection.destination_changed and not entry.status & IPS_DST_NAT)
 
 
 def connection_fact(node: str, connection: Connection) -> Fact:

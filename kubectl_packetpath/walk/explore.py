@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from fractions import Fraction
 
 from kubectl_packetpath.packet import Address, Connection, Flow, Packet, State
+from kubectl_packetpath.snapshot.ipvs import IpvsConnection
 from kubectl_packetpath.snapshot.links import Link
 from kubectl_packetpath.snapshot.state import NamespaceState, NodeState
 from kubectl_packetpath.trace import Ending, History, Hop, Outcome, Step, StepKind, Verdict
@@ -33,11 +34,18 @@ class Connections:
     tracked: Mapping[Key, tuple[Connection, ...]] = field(default_factory=dict)
     begun: Mapping[Key, tuple[Flow, ...]] = field(default_factory=dict)
     """Flows that a socket there has begun: it takes the answers."""
+    balanced: Mapping[Key, tuple[IpvsConnection, ...]] = field(default_factory=dict)
+    """Connections of IPVS, which keeps a table of its own."""
 
     def with_tracked(self, key: Key, connection: Connection) -> "Connections":
         """This connection is in the table from now on."""
         kept = tuple(c for c in self.tracked.get(key, ()) if c.original != connection.original)
         return replace(self, tracked={**self.tracked, key: (*kept, connection)})
+
+    def with_balanced(self, key: Key, connection: IpvsConnection) -> "Connections":
+        """IPVS knows this connection from now on."""
+        kept = tuple(c for c in self.balanced.get(key, ()) if c != connection)
+        return replace(self, balanced={**self.balanced, key: (*kept, connection)})
 
     def with_begun(self, key: Key, flow: Flow) -> "Connections":
         """A socket has sent the first packet of this flow."""
@@ -107,6 +115,7 @@ class _Journey:
             node=self.node,
             state=state,
             connections=self.connections.tracked.get(key, ()),
+            balanced=self.connections.balanced.get(key, ()),
             own=self.connections.begun.get(key, ()),
             ask_table=self.ask_table,
         )
@@ -173,6 +182,8 @@ def _remembered(connections: Connections, key: Key, outcome: Outcome) -> Connect
     if outcome.ending is not None and outcome.ending.verdict not in KNOWN_ENDS:
         return connections
     for packet in (*_nested(outcome.history), outcome.packet):
+        if packet.balanced is not None:
+            connections = connections.with_balanced(key, packet.balanced)
         connection = packet.connection
         if connection is not None and connection.state not in {State.INVALID, State.UNTRACKED}:
             kept = replace(connection, is_reply=False, confirmed=True, dnat_done=True, snat_done=True)

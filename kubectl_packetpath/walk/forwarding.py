@@ -17,6 +17,7 @@ from kubectl_packetpath.walk.here import Hook, ended, scaled, unknown
 from kubectl_packetpath.walk.hooks import run_hook
 from kubectl_packetpath.walk.input_route import Decision, route_input
 from kubectl_packetpath.walk.neighbours import resolve
+from kubectl_packetpath.walk.order import SENT_ON
 from kubectl_packetpath.walk.place import Departure, Place, Ports, assumed, below, noted, with_packet
 from kubectl_packetpath.walk.routing import Way
 
@@ -70,7 +71,9 @@ def _local(place: Place, outcome: Outcome, ports: Ports) -> Iterator[Departure]:
     here = place.here(Hook.INPUT, in_device=ports.device, physical_in=ports.physical)
     for result in run_hook(here, outcome.packet, outcome.history):
         branch = below(outcome, result)
-        if branch.ending is None and branch.packet.inner is not None:
+        if branch.verdict == SENT_ON:
+            yield Departure(outcome=branch, sent_on=True)
+        elif branch.ending is None and branch.packet.inner is not None:
             yield tunnels.unwrap(place, branch)
         else:
             yield Departure(outcome=branch if branch.ending is not None else deliver(here, branch, place.own))

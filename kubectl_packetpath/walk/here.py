@@ -6,6 +6,7 @@ from enum import IntEnum
 from fractions import Fraction
 
 from kubectl_packetpath.packet import Connection, Packet
+from kubectl_packetpath.snapshot.ipvs import IpvsConnection
 from kubectl_packetpath.snapshot.links import Link
 from kubectl_packetpath.snapshot.state import NamespaceState
 from kubectl_packetpath.trace import Ending, Fact, History, Outcome, Step, StepKind, Verdict, told
@@ -40,6 +41,8 @@ class Here:
     table_facts: tuple[Fact, ...] = field(default=())
     connections: tuple[Connection, ...] = ()
     """Connections that this very question has made here so far: its answer belongs to one of them."""
+    balanced: tuple[IpvsConnection, ...] = ()
+    """Likewise, those of IPVS."""
     ask_table: bool = False
     """Look into the node's connection table too; False: the question is about a new connection."""
 

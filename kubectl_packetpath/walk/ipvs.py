@@ -1,42 +1,284 @@
-"""IPVS: a packet for a virtual server is not followed yet, and says so.
+"""IPVS: a packet for a virtual server gets a server, and the server's answers get the virtual address back.
 
-Kernel: net/netfilter/ipvs/ip_vs_core.c (hooks at LOCAL_IN and LOCAL_OUT, just beside NAT)
+Requests are taken out of their hook and sent on from OUTPUT (see `ipvs_forwarding`), so they pass INPUT's filters
+before, and OUTPUT's and POSTROUTING's after; FORWARD sees only answers.
+
+Kernel: net/netfilter/ipvs/ip_vs_core.c (ip_vs_in_hook, ip_vs_out_hook, ip_vs_schedule), ip_vs_ctl.c, ip_vs_xmit.c,
+ip_vs_nfct.c
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 
-from kubectl_packetpath.packet import Packet, endpoint
+from kubectl_packetpath.packet import (
+    PROTOCOL_NAMES,
+    SCTP,
+    TCP,
+    TCP_RST,
+    TCP_SYN,
+    UDP,
+    Packet,
+    State,
+    endpoint,
+)
 from kubectl_packetpath.snapshot.absent import Absent
-from kubectl_packetpath.snapshot.ipvs import VirtualServer
-from kubectl_packetpath.trace import History
-from kubectl_packetpath.walk.here import Here, Hook, Outcomes, go_on, unknown
-from kubectl_packetpath.walk.order import Function
+from kubectl_packetpath.snapshot.ipvs import IpvsConnection, RealServer, VirtualServer
+from kubectl_packetpath.trace import Ending, Fact, History, Step, StepKind, Verdict, told
+from kubectl_packetpath.walk.here import Here, Hook, Outcomes, ended, go_on, unknown
+from kubectl_packetpath.walk.ipvs_schedulers import picks
+from kubectl_packetpath.walk.order import SENT_ON, Function
+from kubectl_packetpath.walk.routing import RouteQuery, fib_lookup
+from kubectl_packetpath.walk.settings import fact, number
 
-PRIORITIES = {Hook.INPUT: 98, Hook.OUTPUT: -99}
+ANSWERS = {Hook.INPUT: 98, Hook.FORWARD: 100, Hook.OUTPUT: -99}
+REQUESTS = {Hook.INPUT: 99, Hook.OUTPUT: -98}
+"""Priorities; NAT's are 100 at INPUT and -100 at OUTPUT."""
+BALANCED = {TCP, UDP, SCTP}
+ONE_PACKET = 0x04
+CONNTRACK, SLOPPY_TCP = "net/ipv4/vs/conntrack", "net/ipv4/vs/sloppy_tcp"
 
 
 def functions(here: Here, packet: Packet) -> Iterator[Function]:
-    """What IPVS hangs into this hook, where the node has virtual servers at all."""
-    if here.hook not in PRIORITIES or packet.family not in {4, 6}:
+    """What IPVS hangs into this hook, where the namespace has virtual servers or connections of theirs."""
+    if here.hook not in ANSWERS or packet.family not in {4, 6}:
         return
-    servers = here.state.ipvs()
-    if not isinstance(servers, Absent) and servers:
-        yield Function(priority=PRIORITIES[here.hook], title="ipvs", run=_balance)
+    if not _services(here) and not here.balanced:
+        return
+    local = here.hook is Hook.OUTPUT
+    yield Function(priority=ANSWERS[here.hook], title="ipvs answers", run=_answer, reroutes=local)
+    if here.hook in REQUESTS:
+        yield Function(priority=REQUESTS[here.hook], title="ipvs", run=_request, reroutes=local)
 
 
-def _balance(here: Here, packet: Packet, history: History | None) -> Outcomes:
-    servers = here.state.ipvs()
-    for server in () if isinstance(servers, Absent) else servers:
-        if _serves(server, packet):
-            place = f"{here.node} ipvs {endpoint(packet.destination, packet.dport)}: IPVS is not modelled"
-            yield unknown(go_on(packet, history), place)
-            return
-    yield go_on(packet, history)
+def _services(here: Here) -> tuple[VirtualServer, ...]:
+    services = here.state.ipvs()
+    return () if isinstance(services, Absent) else services
 
 
-def _serves(server: VirtualServer, packet: Packet) -> bool:
-    if server.firewall_mark is not None:
-        return packet.mark == server.firewall_mark
-    if (server.protocol, server.address) != (packet.protocol, packet.destination):
+def _answer(here: Here, packet: Packet, history: History | None) -> Outcomes:
+    """A packet from a server to its client comes from the virtual address again."""
+    known = None if packet.balanced is not None else _answered(here, packet)
+    if known is None or known.forwarding != "masquerade":
+        yield go_on(packet, history)
+        return
+    changed = replace(packet, source=known.virtual, sport=known.virtual_port, balanced=known)
+    changed = _followed(changed, known, answer=True)
+    text = (
+        f"source {endpoint(packet.source, packet.sport)} back to "
+        f"{endpoint(known.virtual, known.virtual_port)}"
+    )
+    because = (connection_fact(here.node, known),)
+    step = Step(kind=StepKind.REWROTE, text=text, because=because, before=packet, after=changed)
+    yield go_on(changed, told(history, step))
+
+
+def _answered(here: Here, packet: Packet) -> IpvsConnection | None:
+    for known in here.balanced:
+        server = (known.protocol, known.server, known.server_port)
+        if server == (packet.protocol, packet.source, packet.sport) and (
+            known.client,
+            known.client_port,
+        ) == (packet.destination, packet.dport):
+            return known
+    return None
+
+
+def _request(here: Here, packet: Packet, history: History | None) -> Outcomes:
+    """A packet for a virtual server: known already, or given to a server now."""
+    if packet.balanced is not None or packet.protocol not in BALANCED:
+        yield go_on(packet, history)
+        return
+    known = _known(here, packet)
+    if known is not None:
+        step = Step(
+            kind=StepKind.TRACKED,
+            text="part of a known IPVS connection",
+            because=(connection_fact(here.node, known),),
+        )
+        yield from _forward(here, packet, told(history, step), known)
+        return
+    service = find_service(_services(here), packet)
+    if service is None or not _opens(here, packet):
+        yield go_on(packet, history)
+        return
+    yield from _schedule(here, packet, history, service)
+
+
+def _known(here: Here, packet: Packet) -> IpvsConnection | None:
+    client = (packet.protocol, packet.source, packet.sport)
+    for known in here.balanced:
+        if (known.protocol, known.client, known.client_port) == client and (
+            known.virtual,
+            known.virtual_port,
+        ) == (packet.destination, packet.dport):
+            return known
+    return None
+
+
+def find_service(services: tuple[VirtualServer, ...], packet: Packet) -> VirtualServer | None:
+    """By mark first, then by address and port, last by address for all ports."""
+    ours = [service for service in services if service.family == packet.family]
+    if packet.mark:
+        for service in ours:
+            if service.firewall_mark == packet.mark:
+                return service
+    for port in (packet.dport, 0):
+        for service in ours:
+            here = (service.protocol, service.address, service.port)
+            if here == (packet.protocol, packet.destination, port):
+                return service
+    return None
+
+
+def _opens(here: Here, packet: Packet) -> bool:
+    """Whether this packet may begin a connection."""
+    if packet.protocol != TCP:
+        return True
+    if packet.tcp_flags & TCP_RST:
         return False
-    return server.port in {packet.dport, 0}
+    return bool(packet.tcp_flags & TCP_SYN) or number(here.state, SLOPPY_TCP) == 1
+
+
+def _schedule(here: Here, packet: Packet, history: History | None, service: VirtualServer) -> Outcomes:
+    name = _title(service)
+    chosen = picks(service, packet)
+    odd = service.firewall_mark is None and service.port == 0 and not service.flags & 1
+    if not chosen or odd:
+        reason = f"the virtual server {name} has no server that takes new connections: port unreachable"
+        ending = Ending(verdict=Verdict.NO_BACKEND, reason=reason, remedy="ipvsadm -Ln")
+        because = (service_fact(here.node, service),)
+        yield ended(go_on(packet, history), ending, kind=StepKind.REJECTED, because=because)
+        return
+    for pick in chosen:
+        to = endpoint(pick.server.address, pick.server.port or packet.dport)
+        text = f"the virtual server {name} ({service.scheduler}) gives it to {to}: {pick.how}"
+        facts = (service_fact(here.node, service), server_fact(here.node, service, pick.server))
+        step = Step(kind=StepKind.BALANCED, text=text, because=facts)
+        connection = _connection(here, packet, service, pick.server)
+        for outcome in _forward(here, packet, told(history, step), connection):
+            share = None if outcome.weight is None else pick.share * outcome.weight
+            yield replace(outcome, weight=share)
+
+
+def _connection(here: Here, packet: Packet, service: VirtualServer, server: RealServer) -> IpvsConnection:
+    return IpvsConnection(
+        protocol=packet.protocol,
+        client=packet.source,
+        client_port=packet.sport or 0,
+        virtual=packet.destination,
+        virtual_port=packet.dport or 0,
+        server=server.address,
+        server_port=server.port or packet.dport or 0,
+        forwarding=server.forwarding,
+        tracked=number(here.state, CONNTRACK) == 1,
+        one_packet=bool(service.flags & ONE_PACKET) and packet.protocol == UDP,
+    )
+
+
+def _forward(here: Here, packet: Packet, history: History | None, connection: IpvsConnection) -> Outcomes:
+    """Change the packet as the way of forwarding wants it; what is not for this namespace is sent on."""
+    way = fib_lookup(here.state, RouteQuery(destination=connection.server))[0]
+    local = way.type == "local" or connection.forwarding == "local"
+    if connection.forwarding in {"tunnel", "bypass"}:
+        place = f"{here.node} ipvs {endpoint(packet.destination, packet.dport)}: forwarding by {connection.forwarding}"
+        yield unknown(go_on(packet, history), f"{place} is not modelled")
+        return
+    if _crosses_loopback(here, packet, connection, local=local):
+        reason = f"IPVS sends nothing between a loopback address and {connection.server}"
+        ending = Ending(verdict=Verdict.DROPPED, reason=reason)
+        because = (connection_fact(here.node, connection),)
+        yield ended(go_on(packet, history), ending, kind=StepKind.DROPPED, because=because)
+        return
+    changed = replace(packet, balanced=connection)
+    if connection.forwarding == "masquerade":
+        changed = replace(changed, destination=connection.server, dport=connection.server_port)
+    changed = _followed(changed, connection, answer=False)
+    history = told(history, *_change(here, packet, changed, connection))
+    yield replace(go_on(changed, history), verdict="accept" if local else SENT_ON)
+
+
+def _crosses_loopback(here: Here, packet: Packet, connection: IpvsConnection, *, local: bool) -> bool:
+    """`crosses_local_route_boundary`, and a server at 127.0.0.1 for a client elsewhere."""
+    if not local:
+        return packet.source.is_loopback
+    masquerades = connection.forwarding == "masquerade"
+    return masquerades and here.hook is Hook.INPUT and connection.server.is_loopback and not _looped(here)
+
+
+def _looped(here: Here) -> bool:
+    return here.in_device is not None and here.in_device.is_loopback
+
+
+def _change(here: Here, before: Packet, after: Packet, connection: IpvsConnection) -> Iterator[Step]:
+    because = (connection_fact(here.node, connection),)
+    if (before.destination, before.dport) != (after.destination, after.dport):
+        old, new = endpoint(before.destination, before.dport), endpoint(after.destination, after.dport)
+        text = f"destination {old} becomes {new}"
+        yield Step(kind=StepKind.REWROTE, text=text, because=because, before=before, after=after)
+    if before.connection is not None and not connection.tracked:
+        text = "its connection is not tracked from here on: no rule can translate its source"
+        yield Step(kind=StepKind.TRACKED, text=text, because=(fact(here.node, here.state, CONNTRACK),))
+
+
+def _followed(packet: Packet, known: IpvsConnection, *, answer: bool) -> Packet:
+    """What becomes of the packet's conntrack entry (`ip_vs_notrack`, `ip_vs_update_conntrack`)."""
+    connection = packet.connection
+    if connection is None:
+        return packet
+    if not known.tracked:
+        return replace(packet, connection=replace(connection, state=State.UNTRACKED))
+    if connection.confirmed or connection.is_reply or known.one_packet or known.forwarding != "masquerade":
+        return packet
+    reply = connection.reply
+    if answer:
+        reply = replace(reply, destination=known.virtual, dport=known.virtual_port)
+    else:
+        reply = replace(reply, source=known.server, sport=known.server_port)
+    return replace(packet, connection=replace(connection, reply=reply, balanced=True))
+
+
+def _title(service: VirtualServer) -> str:
+    if service.firewall_mark is not None:
+        return f"of mark {service.firewall_mark:#x}"
+    if service.address is None:
+        return "without an address"
+    name = PROTOCOL_NAMES.get(service.protocol or 0, str(service.protocol))
+    return f"{endpoint(service.address, service.port)}/{name}"
+
+
+def service_fact(node: str, service: VirtualServer) -> Fact:
+    """The virtual server as `ipvsadm -Sn` prints it."""
+    return Fact(
+        section="ipvs",
+        key=f"{node} ipvs {_title(service)}",
+        text=f"-A {_option(service)} -s {service.scheduler}",
+    )
+
+
+def server_fact(node: str, service: VirtualServer, server: RealServer) -> Fact:
+    """The server as `ipvsadm -Sn` prints it, with its counters."""
+    way = {"masquerade": "-m", "tunnel": "-i", "route": "-g"}.get(server.forwarding, server.forwarding)
+    where = endpoint(server.address, server.port)
+    counters = f"active {server.active}, inactive {server.inactive}"
+    text = f"-a {_option(service)} -r {where} {way} -w {server.weight} ({counters})"
+    return Fact(section="ipvs", key=f"{node} ipvs {_title(service)} {where}", text=text)
+
+
+def _option(service: VirtualServer) -> str:
+    if service.firewall_mark is not None or service.address is None:
+        return f"-f {service.firewall_mark}{' -6' if service.family == 6 else ''}"
+    letter = {TCP: "-t", UDP: "-u", SCTP: "--sctp-service"}.get(service.protocol or 0, "-?")
+    return f"{letter} {endpoint(service.address, service.port)}"
+
+
+def connection_fact(node: str, connection: IpvsConnection) -> Fact:
+    """The entry much as `ipvsadm -Lcn` prints it."""
+    ends = (
+        endpoint(connection.client, connection.client_port),
+        endpoint(connection.virtual, connection.virtual_port),
+        endpoint(connection.server, connection.server_port),
+    )
+    name = PROTOCOL_NAMES.get(connection.protocol, str(connection.protocol)).upper()
+    return Fact(
+        section="ipvs", key=f"{node} ipvs connection {ends[0]} {ends[1]}", text=" ".join((name, *ends))
+    )

@@ -17,7 +17,9 @@ from kubectl_packetpath.walk.fitting import Sender, fitted, limit_of
 from kubectl_packetpath.walk.forwarding import send_out, take_in
 from kubectl_packetpath.walk.here import Here, Hook, ended, go_on, scaled, unknown
 from kubectl_packetpath.walk.hooks import run_hook
+from kubectl_packetpath.walk.ipvs_forwarding import send_on
 from kubectl_packetpath.walk.neighbours import answers
+from kubectl_packetpath.walk.order import SENT_ON
 from kubectl_packetpath.walk.output_route import OutputDecision, route_again, route_output, route_wrapped
 from kubectl_packetpath.walk.place import Departure, Place, Ports, assumed, below, noted, with_packet
 from kubectl_packetpath.walk.segment import bridge_of
@@ -123,6 +125,8 @@ def _output(place: Place, outcome: Outcome, decision: OutputDecision) -> Iterato
         branch = below(outcome, result)
         if branch.ending is not None:
             yield Departure(outcome=branch)
+        elif result.verdict == SENT_ON:
+            yield Departure(outcome=branch, sent_on=True)
         elif result.verdict == "reroute":
             yield from _reroute(place, branch, here)
         else:
@@ -163,9 +167,18 @@ def _leave(place: Place, outcome: Outcome, decision: OutputDecision) -> Iterator
     yield from send_out(place, outcome, way, device)
 
 
+def _balanced(place: Place, departures: Iterator[Departure]) -> Iterator[Departure]:
+    """What IPVS takes out of a hook goes on to its server."""
+    for departure in departures:
+        if departure.sent_on:
+            yield from send_on(place, departure.outcome)
+        else:
+            yield departure
+
+
 def _settled(place: Place, departures: Iterator[Departure], loopbacks: int) -> Iterator[Departure]:
     """Follow what does not really leave: loopback, a tunnel, and a bridge that still has to choose a port."""
-    for departure in departures:
+    for departure in _balanced(place, departures):
         device, outcome = departure.device, departure.outcome
         if device is None or outcome.ending is not None:
             yield departure

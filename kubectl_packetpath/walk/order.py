@@ -15,6 +15,8 @@ from kubectl_packetpath.trace import History, Outcome, Step, StepKind, told
 from kubectl_packetpath.walk.here import Here, Outcomes, go_on, scaled
 
 MOST_ORDERS = 6
+SENT_ON = "sent on"
+"""The verdict of a function that has taken the packet to send it on by itself (NF_STOLEN): no later one sees it."""
 
 Runner = Callable[[Here, Packet, History | None], Outcomes]
 
@@ -43,7 +45,7 @@ def call_all(here: Here, functions: Iterable[Function], outcome: Outcome) -> Out
 
 
 def _through(here: Here, groups: Sequence[list[Function]], index: int, outcome: Outcome) -> Outcomes:
-    if outcome.ending is not None or index == len(groups):
+    if outcome.ending is not None or outcome.verdict == SENT_ON or index == len(groups):
         yield outcome
         return
     for onward in _group(here, groups[index], outcome):
@@ -91,7 +93,7 @@ def _alike(results: Iterable[Outcome]) -> list[tuple[str, Packet]]:
 
 
 def _one_order(here: Here, functions: Sequence[Function], index: int, outcome: Outcome) -> Outcomes:
-    if outcome.ending is not None or index == len(functions):
+    if outcome.ending is not None or outcome.verdict == SENT_ON or index == len(functions):
         yield outcome
         return
     for onward in _call(here, functions[index], outcome):
@@ -104,10 +106,11 @@ def _call(here: Here, function: Function, outcome: Outcome) -> Iterator[Outcome]
         again = outcome.verdict == "reroute" or (
             function.reroutes and _routed_by(outcome.packet) != _routed_by(result.packet)
         )
+        onward = "reroute" if again else "accept"
         yield replace(
             result,
             weight=scaled(outcome.weight, result.weight),
-            verdict="reroute" if again else "accept",
+            verdict=SENT_ON if result.verdict == SENT_ON else onward,
         )
 
 

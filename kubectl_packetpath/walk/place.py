@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from kubectl_packetpath.packet import Address, Connection, Flow, Packet
+from kubectl_packetpath.snapshot.ipvs import IpvsConnection
 from kubectl_packetpath.snapshot.links import Link
 from kubectl_packetpath.snapshot.state import NamespaceState, NodeState
 from kubectl_packetpath.trace import Outcome, Step, StepKind, told
@@ -17,6 +18,7 @@ class Place:
     node: NodeState
     state: NamespaceState
     connections: tuple[Connection, ...] = ()
+    balanced: tuple[IpvsConnection, ...] = ()
     own: tuple[Flow, ...] = ()
     """Flows that sockets of this namespace have begun."""
     ask_table: bool = False
@@ -40,6 +42,7 @@ class Place:
             physical_in=physical_in,
             physical_out=physical_out,
             connections=self.connections,
+            balanced=self.balanced,
             ask_table=self.ask_table,
         )
 
@@ -67,6 +70,8 @@ class Departure:
     """The frame has been given to a port by a bridge; a routed packet still has to pass one."""
     comes_in: bool = False
     """It does not leave by the device but comes in by it: a tunnel has unwrapped it."""
+    sent_on: bool = False
+    """IPVS has taken it out of its hook and sends it on to a server by itself."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

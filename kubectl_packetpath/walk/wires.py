@@ -70,7 +70,9 @@ def scrubbed(packet: Packet, *, keep_mark: bool) -> Packet:
     """What a packet leaves behind when it crosses into another namespace."""
     mark = packet.mark if keep_mark else 0
     inner = scrubbed(packet.inner, keep_mark=False) if packet.inner is not None else None
-    return replace(packet, connection=None, mark=mark, priority=0, uid=None, gid=None, inner=inner)
+    return replace(
+        packet, connection=None, balanced=None, mark=mark, priority=0, uid=None, gid=None, inner=inner
+    )
 
 
 def _vlan(place: Place, outcome: Outcome, device: Link) -> Crossing:

@@ -1,0 +1,102 @@
+"""IPVS: which servers real connections reach, how often, and which client the servers see."""
+
+from collections.abc import Iterator
+
+import pytest
+from kernel.ipvs.bench import (
+    NODE,
+    NODE6,
+    VIP,
+    VIP6,
+    bench,
+    masquerade,
+    pod,
+    predicted,
+    serve_virtually,
+    shares,
+)
+from kernel.ipvs.traffic import attempts
+from kernel.lab import Lab
+
+pytestmark = pytest.mark.vm
+
+LETTERS = {"tcp": "-t", "udp": "-u", "sctp": "--sctp-service"}
+ONE, TWO = f"-r {pod('one')}:8080 -m", f"-r {pod('two')}:8080 -m"
+ONE6, TWO6 = f"-r [{pod('one', 6)}]:8080 -m", f"-r [{pod('two', 6)}]:8080 -m"
+EVERYONE = ("client", "one", "node", "outside")
+CYCLE = 8
+"""Connections of one case: every scheduler's turns end within it."""
+
+
+def rules() -> Iterator[str]:
+    """The virtual servers, as `ipvsadm -Sn` prints them."""
+    for letter in LETTERS.values():
+        for address, one, two in ((VIP, ONE, TWO), (f"[{VIP6}]", ONE6, TWO6)):
+            yield from _balanced(f"{letter} {address}:80", "rr", f"{one} -w 1", f"{two} -w 1")
+    yield from _balanced(f"-t {VIP}:81", "wrr", f"{ONE} -w 3", f"{TWO} -w 1")
+    yield from _balanced(f"-t {VIP}:82", "rr", f"{ONE} -w 0", f"{TWO} -w 1")
+    yield from _balanced(f"-t {VIP}:83", "rr")
+    yield from _balanced(f"-u {VIP}:83", "rr", f"{ONE} -w 0")
+    yield from _balanced(f"-t [{VIP6}]:83", "rr")
+    yield from _balanced(f"-t {VIP}:84", "rr", f"-r {NODE}:8080 -m -w 1")
+    yield from _balanced(f"-t {VIP}:85", "rr", f"-r {pod('one')}:9999 -m -w 1")
+    yield from _balanced(f"-t {VIP}:86", "rr", "-r 203.0.113.7:80 -m -w 1")
+    yield from _balanced(f"-t {VIP}:87", "sh", f"{ONE} -w 1", f"{TWO} -w 1")
+    yield from _balanced(f"-t {VIP}:88", "fo", f"{ONE} -w 1", f"{TWO} -w 2")
+    yield from _balanced(f"-t {VIP}:89", "dh", f"{ONE} -w 1", f"{TWO} -w 1")
+    yield from _balanced(f"-t {NODE}:30080", "rr", f"{ONE} -w 1", f"{TWO} -w 1")
+    yield from _balanced(f"-t [{NODE6}]:30080", "rr", f"{ONE6} -w 1", f"{TWO6} -w 1")
+
+
+def _balanced(service: str, scheduler: str, *servers: str) -> Iterator[str]:
+    yield f"-A {service} -s {scheduler}"
+    yield from (f"-a {service} {server}" for server in servers)
+
+
+@pytest.fixture(scope="module", params=[True, False], ids=["routed", "bridged"])
+def tracked(request: pytest.FixtureRequest) -> Iterator[Lab]:
+    """With net.ipv4.vs.conntrack=1, as kube-proxy has it."""
+    with bench("vs", bridged=not request.param) as made:
+        serve_virtually(made, "\n".join(rules()) + "\n")
+        masquerade(made)
+        yield made
+
+
+def agree(made: Lab, who: str, target: str, port: int, protocol: str = "tcp") -> None:
+    """A few real connections do what the walk says, each as often as it says."""
+    said = predicted(made, who, target, port, protocol)
+    lost = any(seen[0] == "timeout" for seen in said)
+    seen = attempts(made[who], target, port, protocol, 1 if lost else CYCLE)
+    assert said == shares(seen)
+
+
+@pytest.mark.parametrize("who", EVERYONE)
+@pytest.mark.parametrize("protocol", LETTERS)
+@pytest.mark.parametrize("target", [VIP, VIP6])
+def test_round_robin(tracked: Lab, who: str, protocol: str, target: str) -> None:
+    """Both servers in turn; a pod that reaches itself is masqueraded."""
+    agree(tracked, who, target, 80, protocol)
+
+
+@pytest.mark.parametrize("who", EVERYONE)
+@pytest.mark.parametrize("port", [81, 82, 84, 85, 86, 87, 88, 89])
+def test_other_virtual_servers(tracked: Lab, who: str, port: int) -> None:
+    """Weights, a quiesced server, a local one, one where nothing listens, one without a route, hashes, failover."""
+    agree(tracked, who, VIP, port)
+
+
+@pytest.mark.parametrize("who", ["client", "node", "outside"])
+@pytest.mark.parametrize(("target", "protocol"), [(VIP, "tcp"), (VIP, "udp"), (VIP6, "tcp")])
+def test_nobody_takes_it(tracked: Lab, who: str, target: str, protocol: str) -> None:
+    """Without a server that takes new connections, the client is refused."""
+    said = predicted(tracked, who, target, 83, protocol)
+
+    assert said == shares(attempts(tracked[who], target, 83, protocol))
+    assert set(said) == {("refused", "", "")}
+
+
+@pytest.mark.parametrize("target", [NODE, NODE6, "127.0.0.1"])
+@pytest.mark.parametrize("who", EVERYONE)
+def test_node_port(tracked: Lab, who: str, target: str) -> None:
+    """An address of the node's own as a virtual one; loopback is none."""
+    agree(tracked, who, target, 30080)
