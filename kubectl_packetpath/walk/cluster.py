@@ -9,11 +9,12 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from fractions import Fraction
 
-from kubectl_packetpath.packet import ICMP, ICMPV6, TCP, TCP_ACK, TCP_SYN, Address, Packet, endpoint
+from kubectl_packetpath.packet import Address, Packet, endpoint
 from kubectl_packetpath.snapshot import PodReference
 from kubectl_packetpath.snapshot.state import NamespaceState, NodeState, NotRecorded
 from kubectl_packetpath.trace import Ending, Hop, Path, Step, StepKind, Trace, Verdict
 from kubectl_packetpath.walk import explore
+from kubectl_packetpath.walk.answers import answer_to as answer_to  # noqa: PLC0414 - it is looked for here, too
 from kubectl_packetpath.walk.fitting import wire_bytes
 from kubectl_packetpath.walk.here import scaled
 from kubectl_packetpath.walk.underlay import Arrival, Underlay, carried, device_with, rows
@@ -383,25 +384,3 @@ def _end_of_reply(query: Query, asked: Packet, back: _Leg) -> Ending:
     if back.ending.verdict is Verdict.LEFT_CLUSTER:
         return back.ending
     return Ending(verdict=Verdict.DELIVERED, reason="the answer is back at the client")
-
-
-def answer_to(packet: Packet) -> Packet:
-    """What the receiver sends back."""
-    flags = TCP_SYN | TCP_ACK if packet.protocol == TCP else 0
-    kind = packet.icmp_type
-    if packet.protocol in {ICMP, ICMPV6} and kind is not None:
-        kind = {8: 0, 128: 129}.get(kind, kind)
-    return Packet(
-        source=packet.destination,
-        destination=packet.source,
-        protocol=packet.protocol,
-        sport=packet.dport,
-        dport=packet.sport,
-        icmp_type=kind,
-        icmp_code=packet.icmp_code,
-        icmp_id=packet.icmp_id,
-        tcp_flags=flags,
-        size_bytes=packet.size_bytes,
-        uid=0,
-        gid=0,
-    )
