@@ -8,6 +8,7 @@ from kubectl_packetpath.cluster.policy.enforcement import Enforcement
 from kubectl_packetpath.cluster.policy.judged import Judged
 from kubectl_packetpath.cluster.question import Question
 from kubectl_packetpath.packet import Address
+from kubectl_packetpath.snapshot.state import NodeState
 from kubectl_packetpath.trace import Path, Trace, Verdict
 
 WORST_FIRST = ("lost", "unknown", "arrived")
@@ -94,6 +95,8 @@ class Answer:
     notes: tuple[str, ...] = ()
     nodes_missing: Mapping[str, str] = field(default_factory=dict)
     """Nodes without state, and why."""
+    nodes: Mapping[str, NodeState] = field(default_factory=dict)
+    """What was read of the nodes on the way; a test or a recording may have none."""
     enforcement: Enforcement | None = None
     """Who enforces policies; None: nobody looked."""
 

@@ -64,6 +64,10 @@ class Service:
     external_traffic_policy: str = "Cluster"
     internal_traffic_policy: str = "Cluster"
     session_affinity: str = "None"
+    publish_not_ready: bool = False
+    """Its endpoints count as ready before their pods are."""
+    source_ranges: tuple[Network, ...] = ()
+    """loadBalancerSourceRanges: who may use its load balancer's addresses; empty: everybody."""
     annotations: tuple[tuple[str, str], ...] = ()
     """Only those by which an ingress controller is told how to reach the Service."""
 

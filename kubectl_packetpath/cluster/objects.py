@@ -68,6 +68,8 @@ def service_of(given: Json) -> Service:
         external_traffic_policy=text(spec, "externalTrafficPolicy") or "Cluster",
         internal_traffic_policy=text(spec, "internalTrafficPolicy") or "Cluster",
         session_affinity=text(spec, "sessionAffinity") or "None",
+        publish_not_ready=bool(spec.get("publishNotReadyAddresses")),
+        source_ranges=tuple(_networks(texts(spec, "loadBalancerSourceRanges"))),
         annotations=pairs(meta.get("annotations")),
     )
 

@@ -8,9 +8,14 @@ from collections.abc import Iterator
 
 from kubectl_packetpath.cluster.answer import Answer, Answered
 from kubectl_packetpath.cluster.policy.drift import passed_though_denied
-from kubectl_packetpath.findings.base import Check, Finding, Severity
+from kubectl_packetpath.findings.base import Finding, Problem, Severity
+from kubectl_packetpath.findings.sight import api
 
-CODE, TITLE = "PP502", "Policies deny this connection, and the rules that enforce them let it pass: drift."
+PROBLEM = Problem(
+    code="PP502",
+    id="policies-are-not-programmed",
+    title="Policies deny this connection, and the rules that enforce them let it pass: drift.",
+)
 
 
 def look(_answer: Answer, way: Answered) -> Iterator[Finding]:
@@ -22,16 +27,14 @@ def look(_answer: Answer, way: Answered) -> Iterator[Finding]:
         names = " and ".join(each.enforcer.name for each in enforcement.visible)
         policy = side.policies[0]
         namespace = f" -n {policy.namespace}" if policy.namespace else ""
-        yield Finding(
-            code=CODE,
-            title=TITLE,
+        yield PROBLEM.found(
             severity=Severity.PROBLEM,
             subject=side.pod,
             message=f"{side.reason}; the rules of {names} let it pass",
-            remedy=f"kubectl{namespace} describe {policy.kind.lower()} {policy.name}, and the logs of {names}",
-            evidence=tuple(text for each in enforcement.visible for text in each.evidence),
+            remedy=(f"kubectl{namespace} describe {policy.kind.lower()} {policy.name}",),
+            evidence=tuple(api(text) for each in enforcement.visible for text in each.evidence),
             paths=(number,),
         )
 
 
-CHECK = Check(code=CODE, title=TITLE, look=look)
+CHECK = PROBLEM.check(look)

@@ -1,17 +1,21 @@
 """Policies allow a connection, and a rule of their enforcer stops it: drift.
 
 The rules may be older than the policies, or left behind by an enforcer that is gone; or the enforcer has policies of
-its own kinds (GlobalNetworkPolicy and the like), which are not looked at here.
+its own kinds (GlobalNetworkPolicy and the like), which are not looked at here. Where no enforcer of that name runs, its
+chains are left over: remove them with its own uninstall instructions, or start the node anew.
 """
 
 from collections.abc import Iterator
 
 from kubectl_packetpath.cluster.answer import Answer, Answered
 from kubectl_packetpath.cluster.policy.verdict import Says
-from kubectl_packetpath.findings.base import Check, Finding, Severity
-from kubectl_packetpath.trace import Path
+from kubectl_packetpath.findings.base import Finding, Problem, Severity
 
-CODE, TITLE = "PP503", "Policies allow this connection, and a rule of their enforcer stops it: drift."
+PROBLEM = Problem(
+    code="PP503",
+    id="rules-deny-what-policies-allow",
+    title="Policies allow this connection, and a rule of their enforcer stops it: drift.",
+)
 
 
 def look(_answer: Answer, way: Answered) -> Iterator[Finding]:
@@ -21,21 +25,16 @@ def look(_answer: Answer, way: Answered) -> Iterator[Finding]:
             continue
         side = judged.verdict.deciding
         here = any(each.enforcer.name == judged.stopped_by for each in judged.enforcement.found)
-        yield Finding(
-            code=CODE,
-            title=TITLE,
+        yield PROBLEM.found(
             severity=Severity.PROBLEM if here else Severity.SUSPICION,
             subject=judged.verdict.ingress.pod or judged.verdict.egress.pod,
             message=f"{side.reason}; a rule of {judged.stopped_by} stops it: {path.ending.reason}",
-            remedy=f"the logs of {judged.stopped_by}, and its own kinds of policies",
-            evidence=tuple(_rule(path)),
+            node=path.hops[-1].node,
+            namespace=path.hops[-1].namespace,
+            remedy=(f"kubectl get pods -A -o wide --field-selector spec.nodeName={path.hops[-1].node}",),
+            evidence=path.hops[-1].steps[-1].because,
             paths=(number,),
         )
 
 
-def _rule(path: Path) -> Iterator[str]:
-    for fact in path.hops[-1].steps[-1].because:
-        yield f"{fact.key}: {fact.text}" if fact.text else fact.key
-
-
-CHECK = Check(code=CODE, title=TITLE, look=look)
+CHECK = PROBLEM.check(look)

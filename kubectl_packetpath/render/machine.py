@@ -9,10 +9,12 @@ from typing import Any
 
 from kubectl_packetpath.cluster.answer import Answer, Answered
 from kubectl_packetpath.cluster.question import Question
+from kubectl_packetpath.findings import findings, findings_at_all
 from kubectl_packetpath.packet import PROTOCOL_NAMES, Packet
-from kubectl_packetpath.render.policies import enforcement_of, findings_of, sides_of
+from kubectl_packetpath.render.findings import fact_of, finding_of
+from kubectl_packetpath.render.policies import enforcement_of, sides_of
 from kubectl_packetpath.render.style import Style, clean
-from kubectl_packetpath.trace import Fact, Hop, Path, Step
+from kubectl_packetpath.trace import Hop, Path, Step
 
 JSON_SCHEMA = 1
 """Rises only with a change that a reader could trip over; new keys may come at any time."""
@@ -25,13 +27,16 @@ def document(answer: Answer) -> Json:
     more: Json = {"notes": [clean(note) for note in answer.notes]} if answer.notes else {}
     if answer.enforcement is not None:
         more["enforcement"] = enforcement_of(answer.enforcement)
+    at_all = [finding_of(each) for each in findings_at_all(answer)]
     if len(answer.ways) == 1:
-        return {"schema": JSON_SCHEMA, **_way(answer, answer.ways[0]), **more}
+        way = _way(answer, answer.ways[0])
+        return {"schema": JSON_SCHEMA, **way, "findings": [*way["findings"], *at_all], **more}
     return {
         "schema": JSON_SCHEMA,
         "target": clean(answer.target),
         "verdict": str(answer.verdict),
         "ways": [_way(answer, way) for way in answer.ways],
+        "findings": at_all,
         "nodes_missing": _missing(answer.nodes_missing, None),
         **more,
     }
@@ -44,7 +49,7 @@ def _way(answer: Answer, way: Answered) -> Json:
         "question": _question(way.question, way.trace.packet),
         "verdict": str(way.verdict),
         "paths": [_path(path) | _policies(way, path) for path in paths],
-        "findings": findings_of(answer, way),
+        "findings": [finding_of(each) for each in findings(answer, way)],
         "unknown": list(dict.fromkeys(clean(text) for path in paths for text in _not_known(way, path))),
         "nodes_missing": _missing(answer.nodes_missing, touched),
     }
@@ -145,7 +150,7 @@ def _step(step: Step) -> Json:
     told: Json = {
         "kind": step.kind.value,
         "text": clean(step.text),
-        "because": [_fact(fact) for fact in step.because],
+        "because": [fact_of(fact) for fact in step.because],
     }
     if step.before is not None and step.after is not None:
         told |= {"before": _state(step.before), "after": _state(step.after)}
@@ -159,16 +164,6 @@ def _state(packet: Packet) -> Json:
         | {"mark": packet.mark, "size_bytes": packet.size_bytes}
         | {name: mac for name, mac in macs.items() if mac}
     )
-
-
-def _fact(fact: Fact) -> Json:
-    return {
-        "section": fact.section,
-        "key": clean(fact.key),
-        "text": clean(fact.text),
-        "packets": fact.packets,
-        "bytes": fact.bytes,
-    }
 
 
 def as_json(answer: Answer, _style: Style) -> Iterator[str]:

@@ -3,12 +3,11 @@
 from collections.abc import Iterator
 from typing import Any
 
-from kubectl_packetpath.cluster.answer import Answer, Answered
+from kubectl_packetpath.cluster.answer import Answered
 from kubectl_packetpath.cluster.policy.enforcement import Enforcement
 from kubectl_packetpath.cluster.policy.judged import Judged
 from kubectl_packetpath.cluster.policy.objects import PolicyName
 from kubectl_packetpath.cluster.policy.verdict import Looked, Says, Side
-from kubectl_packetpath.findings import Finding, findings
 from kubectl_packetpath.render.style import clean
 from kubectl_packetpath.trace import Path
 
@@ -107,22 +106,4 @@ def enforcement_of(enforcement: Enforcement) -> Json:
         ],
         "networks_without": list(enforcement.networks),
         "not_looked_at": clean(enforcement.unseen) or None,
-    }
-
-
-def findings_of(answer: Answer, way: Answered) -> list[Json]:
-    """What was found in a way, for programs."""
-    return [_finding(each) for each in findings(answer, way)]
-
-
-def _finding(each: Finding) -> Json:
-    return {
-        "code": each.code,
-        "title": each.title,
-        "severity": each.severity.value,
-        "subject": clean(each.subject),
-        "message": clean(each.message),
-        "remedy": clean(each.remedy),
-        "evidence": [clean(text) for text in each.evidence],
-        "paths": list(each.paths),
     }

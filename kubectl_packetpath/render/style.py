@@ -78,3 +78,12 @@ def wrapped(text: str, width: int, most_lines: int = 0) -> Iterator[str]:
         kept[-1] = kept[-1][: max(width, LEAST_TEXT) - 2].rstrip() + " …"
         lines = kept
     yield from lines
+
+
+def command_lines(text: str, width: int) -> Iterator[str]:
+    """A command in lines of this width that a shell joins again; a long word is never broken."""
+    lines = textwrap.wrap(
+        text, max(width, LEAST_TEXT) - 2, break_on_hyphens=False, break_long_words=False
+    ) or [""]
+    yield from (f"{line} \\" for line in lines[:-1])
+    yield lines[-1]

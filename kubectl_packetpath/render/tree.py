@@ -8,11 +8,12 @@ from itertools import takewhile
 from kubectl_packetpath.cluster.answer import Answer, Answered, end_of
 from kubectl_packetpath.cluster.policy.judged import Judged
 from kubectl_packetpath.cluster.policy.verdict import Says
-from kubectl_packetpath.findings import findings
+from kubectl_packetpath.findings import Finding, findings, findings_at_all
 from kubectl_packetpath.packet import PROTOCOL_NAMES, endpoint
+from kubectl_packetpath.render.findings import advice
 from kubectl_packetpath.render.grouping import Branch, Group, branches, groups
 from kubectl_packetpath.render.policies import details, line_of
-from kubectl_packetpath.render.style import SIGNS, Style, clean, wrapped
+from kubectl_packetpath.render.style import SIGNS, Style, clean, command_lines, wrapped
 from kubectl_packetpath.render.words import (
     Part,
     endpoint_of,
@@ -39,6 +40,8 @@ class Tree:
     wide: bool = False
     said: set[str] = field(default_factory=set)
     """What was advised already: said once below each way in."""
+    why: dict[int, tuple[Finding, ...]] = field(default_factory=dict)
+    """What was found of the path with this identity."""
 
     def lines(self) -> Iterator[str]:
         """The whole answer."""
@@ -54,13 +57,16 @@ class Tree:
                 len(told) > MOST_IN_FULL and number and group.example.family == "arrived" and not self.wide
             )
             yield from self._brief(group) if brief else self._group(group)
+        for each in findings_at_all(self.answer):
+            yield ""
+            yield from self._finding(each, "")
         if len(told) > 1:
             yield ""
             yield from self._summary(told)
 
     def _group(self, group: Group) -> Iterator[str]:
         way = group.example
-        self.said.clear()
+        self._look_for_reasons(way)
         yield self._title(way)
         yield from self._starts(group)
         found = branches(way)
@@ -145,20 +151,34 @@ class Tree:
     def _policy(self, judged: Judged | None, indent: str) -> Iterator[str]:
         """What the API's policies say, where any has a say."""
         if line := line_of(judged):
+            self.said.add(line.removeprefix("policy: denied: "))
             allowed = judged is not None and judged.verdict.says is Says.ALLOWED and not judged.undecided
             yield from self._under(line, indent, self.style.faint if allowed else self.style.unsure)
         if self.wide:
             for text in details(judged):
                 yield from self._under(text, indent + "    ", self.style.faint)
 
+    def _look_for_reasons(self, way: Answered) -> None:
+        """What was found of each path, and of the answer to it."""
+        self.said.clear()
+        self.why.clear()
+        told = findings(self.answer, way)
+        for number, path in enumerate(way.trace.paths):
+            own = tuple(each for each in told if number in each.paths)
+            self.why[id(path)] = own
+            if path.reply is not None:
+                self.why[id(path.reply)] = own
+
     def _found(self, way: Answered) -> Iterator[str]:
-        """What is wrong, by its code; the lines above say it in full."""
-        once = {each.code: each for each in findings(self.answer, way)}
-        for each in once.values():
-            yield from self._under(f"! {each.code} {clean(each.title)}", "  ", self.style.bad)
-            if each.remedy and each.remedy not in self.said:
-                self.said.add(each.remedy)
-                yield from self._labelled("try", clean(each.remedy), "    ")
+        """What is wrong and was not said at the hop that loses the packet."""
+        for each in findings(self.answer, way):
+            if each.id not in self.said or not (each.paths or each.message in self.said):
+                yield from self._finding(each, "  ")
+
+    def _finding(self, each: Finding, indent: str) -> Iterator[str]:
+        yield from self._under(f"! {each.code} {clean(each.title)}", indent, self.style.bad)
+        for label, text in advice((each,), "", self.said):
+            yield from self._advised(label, text, indent + "  ")
 
     def _reply(self, reply: Path, indent: str) -> Iterator[str]:
         family = reply.ending.verdict.family
@@ -185,7 +205,7 @@ class Tree:
         if self.wide:
             for step in hop.steps:
                 yield from self._step(step, indent + "    ")
-        elif last is not None and last.ending.verdict.family != "arrived":
+        if last is not None and last.ending.verdict.family != "arrived":
             yield from self._evidence(hop, last, indent + "  ")
 
     def _ending(self, path: Path) -> Part:
@@ -217,11 +237,18 @@ class Tree:
         return looks[part.look](text) if part.look in looks else text
 
     def _evidence(self, hop: Hop, path: Path, indent: str) -> Iterator[str]:
-        for fact in hop.steps[-1].because if hop.steps else ():
+        for fact in hop.steps[-1].because if hop.steps and not self.wide else ():
             yield from self._labelled(_section(fact), f"{short_rule(fact)}{_counters(fact)}", indent)
-        if path.ending.remedy and path.ending.remedy not in self.said:
-            self.said.add(path.ending.remedy)
-            yield from self._labelled("try", clean(path.ending.remedy), indent)
+        for label, text in advice(self.why.get(id(path), ()), path.ending.remedy, self.said):
+            yield from self._advised(label, text, indent)
+
+    def _advised(self, label: str, text: str, indent: str) -> Iterator[str]:
+        """A command goes over several lines as a shell takes it, and is never cut."""
+        if label != "try":
+            yield from self._labelled(label, text, indent)
+            return
+        for number, line in enumerate(command_lines(text, self.style.width - len(indent) - 10)):
+            yield f"{indent}{self.style.faint(f'{label:<9}') if number == 0 else ' ' * 9} {line}"
 
     def _labelled(self, label: str, text: str, indent: str) -> Iterator[str]:
         room = self.style.width - len(indent) - 10

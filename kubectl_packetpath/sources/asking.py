@@ -67,6 +67,7 @@ def answer(target: str, expansion: Expansion, cluster: Cluster, supplier: Suppli
         service=expansion.service,
         notes=(*expansion.notes, *cluster.policies.notes),
         nodes_missing=missing,
+        nodes={name: state for name in sorted(touched) if (state := supplier.node(name)) is not None},
         enforcement=enforced,
     )
 

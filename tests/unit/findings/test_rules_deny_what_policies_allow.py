@@ -25,7 +25,7 @@ def found(spec: str, chain: str, image: str = "") -> tuple[Finding, ...]:
     world = guarded(spec)
     signs = NodeSigns(node="node1")
     given = answer(world, enforced_by(image, signs), dropped(without_route(questions(world)[0], 3), chain))
-    return findings(given, given.ways[0])
+    return tuple(each for each in findings(given, given.ways[0]) if each.code == "PP503")
 
 
 @pytest.mark.parametrize(
@@ -36,7 +36,7 @@ def test_an_allowed_connection_that_an_enforcer_stops_is_drift(image: str, sever
     (each,) = found(OPEN, "cali-tw-cali0123", image)
 
     assert (each.code, each.severity, each.subject) == ("PP503", severity, "default/web-3")
-    assert each.evidence == ("node1 filter/cali-tw-cali0123/3: -A cali-tw-cali0123 -j DROP",)
+    assert [fact.text for fact in each.evidence] == ["-A cali-tw-cali0123 -j DROP"]
 
 
 def test_a_drop_that_policies_ask_for_is_no_drift() -> None:

@@ -50,7 +50,7 @@ def test_a_loss_names_its_place_evidence_and_remedy() -> None:
     assert told[place].split()[0] == "node1"
     assert [line.split(maxsplit=1) for line in told[place + 1 : place + 3]] == [
         ["route", "default via 172.30.1.1 dev eth0"],
-        ["try", "ip route get 10.244.3.3"],
+        ["why", "node1 has no route to 10.244.3.3, the pods of node3"],
     ]
 
 
