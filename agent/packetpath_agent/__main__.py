@@ -94,7 +94,7 @@ def _written(given: argparse.Namespace, *, asked: bool = False) -> int:
 
             ask.walk(given, node)
         else:
-            node.read_everything()
+            node.read_everything(packed=True)
         snapshot = node.snapshot(whole=not asked)
     finally:
         node.close()

@@ -5,7 +5,7 @@ of the time of a big ruleset is the kernel's.
 """
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from types import TracebackType
@@ -14,6 +14,7 @@ from typing import Self, TypeVar
 from packetpath_agent.collectors.nftables import NftReader
 
 T = TypeVar("T")
+R = TypeVar("R")
 MOST_READERS = 4
 FEW = 256
 """Of so few things a second reader is not worth its start."""
@@ -26,7 +27,7 @@ class Crew:
     def __init__(
         self, inside: Callable[[], AbstractContextManager[None]], first: NftReader, things: int
     ) -> None:
-        self._inside, self._first = inside, first
+        self._inside = inside
         self._wanted = 1 if things <= FEW else min(MOST_READERS, len(os.sched_getaffinity(0)))
         self._readers = [first]
 
@@ -43,20 +44,22 @@ class Crew:
         for reader in self._readers[1:]:
             reader.close()
 
-    def each(self, things: list[T] | tuple[T, ...], read: Callable[[NftReader, T], T]) -> Iterator[T]:
-        """All things as they were read, in their order; raises the first error."""
-        if len(self._readers) == 1:
-            yield from (read(self._first, thing) for thing in things)
-            return
+    def each(
+        self, things: Sequence[T], read: Callable[[NftReader, T], T], pack: Callable[[list[T]], R]
+    ) -> Iterator[R]:
+        """All things as they were read, packed some at a time, in their order; raises the first error."""
         idle = list(self._readers)
 
-        def read_piece(start: int) -> list[T]:
+        def read_piece(start: int) -> R:
             reader = idle.pop()
             try:
-                return [read(reader, thing) for thing in things[start : start + PIECE]]
+                return pack([read(reader, thing) for thing in things[start : start + PIECE]])
             finally:
                 idle.append(reader)
 
+        starts = range(0, len(things), PIECE)
+        if len(self._readers) == 1:
+            yield from map(read_piece, starts)
+            return
         with ThreadPoolExecutor(len(self._readers)) as pool:
-            for piece in pool.map(read_piece, range(0, len(things), PIECE)):
-                yield from piece
+            yield from pool.map(read_piece, starts)

@@ -108,10 +108,10 @@ class LiveNode:
             if state.pod is None:
                 state.addresses()
 
-    def read_everything(self) -> None:
-        """All there is, in every namespace."""
+    def read_everything(self, *, packed: bool = False) -> None:
+        """All there is, in every namespace; packed, it can only be recorded."""
         for state in self.namespaces():
-            state.read_everything()
+            state.read_everything(packed=packed)
 
     def snapshot(self, *, whole: bool = False) -> Snapshot:
         """What was read so far."""

@@ -5,7 +5,15 @@ from contextlib import AbstractContextManager
 
 from kubectl_packetpath.snapshot import NOT_ASKED
 from kubectl_packetpath.snapshot.absent import Absent, Section
-from kubectl_packetpath.snapshot.conntrack import Conntrack, CpuStatistics, FlowAnswer, FlowKey
+from kubectl_packetpath.snapshot.conntrack import (
+    Conntrack,
+    CpuStatistics,
+    FlowAnswer,
+    FlowCount,
+    FlowFilter,
+    FlowKey,
+)
+from kubectl_packetpath.snapshot.flows import counted
 from kubectl_packetpath.snapshot.nftables import RegisteredHook
 from packetpath_agent.collectors.connections import ConnectionReader
 from packetpath_agent.reasons import attempted
@@ -28,6 +36,7 @@ class LiveConntrack:
         self._fill: tuple[int, int] | Absent | None = None
         self._active = True
         self._entries: Section[bytes] = NOT_ASKED
+        self._flows: list[FlowCount] = []
         self._statistics: tuple[CpuStatistics, ...] = ()
 
     def close(self) -> None:
@@ -65,6 +74,14 @@ class LiveConntrack:
             self._answers[flow] = FlowAnswer(key=flow, message=message)
         return self._answers[flow].message
 
+    def count(self, key: FlowFilter) -> None:
+        """Where existing connections to one address and port go; kept with the rest."""
+        if isinstance(self._filled(), Absent) or any(each.key == key for each in self._flows):
+            return
+        entries = attempted(lambda: self._open().entries_to(key))
+        if not isinstance(entries, Absent):
+            self._flows.append(counted(entries, key))
+
     def read_everything(self) -> None:
         """All connections and all counters."""
         if isinstance(self._filled(), Absent):
@@ -83,6 +100,7 @@ class LiveConntrack:
             active=self._active,
             entries=self._entries,
             answers=tuple(self._answers.values()),
+            flows=tuple(self._flows),
             count=self._fill[0],
             maximum=self._fill[1],
             statistics=self._statistics,

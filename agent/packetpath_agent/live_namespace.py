@@ -10,10 +10,10 @@ from typing import TypeVar, cast
 
 from kubectl_packetpath.snapshot import NOT_ASKED, NamespacePeer, NetworkNamespace, PodReference
 from kubectl_packetpath.snapshot.absent import Absent, Section, Why
-from kubectl_packetpath.snapshot.conntrack import FlowKey
+from kubectl_packetpath.snapshot.conntrack import FlowFilter, FlowKey
 from kubectl_packetpath.snapshot.ipsets import Ipset, RecentList
 from kubectl_packetpath.snapshot.ipvs import VirtualServer
-from kubectl_packetpath.snapshot.links import InterfaceAddress, Link
+from kubectl_packetpath.snapshot.links import Address, InterfaceAddress, Link
 from kubectl_packetpath.snapshot.nftables import (
     NftChain,
     NftLookup,
@@ -40,6 +40,7 @@ from packetpath_agent.collectors import (
     xtables,
 )
 from packetpath_agent.live_conntrack import LiveConntrack
+from packetpath_agent.live_ipvs import LiveIpvs
 from packetpath_agent.live_legacy import LiveLegacy
 from packetpath_agent.live_nftables import LiveNftables
 from packetpath_agent.live_sets import LiveSets
@@ -68,6 +69,7 @@ class LiveNamespace:
         self._legacy = LiveLegacy(lambda: self._read("legacy", xtables.tables))
         self._sets = LiveSets(self._inside)
         self._connections = LiveConntrack(self._inside, self.nft.hooks)
+        self._balanced = LiveIpvs(self._inside)
 
     def close(self) -> None:
         """Let go of the namespace and of the sockets in it."""
@@ -232,9 +234,17 @@ class LiveNamespace:
         """Whether connections are tracked in this namespace."""
         return self._connections.active()
 
+    def count_flows(self, key: FlowFilter) -> None:
+        """Count the existing connections to one address and port."""
+        self._connections.count(key)
+
     def ipvs(self) -> Section[VirtualServer]:
         """IPVS virtual servers."""
         return self._read("ipvs", ipvs.virtual_servers)
+
+    def ipvs_connections(self, client: Address) -> Section[bytes]:
+        """What IPVS keeps for this client."""
+        return self._balanced.find(client)
 
     def xfrm_policies(self) -> Section[XfrmPolicy]:
         """IPsec policies."""
@@ -269,12 +279,12 @@ class LiveNamespace:
         ):  # fmt: skip
             read()
 
-    def read_everything(self) -> None:
-        """All there is."""
+    def read_everything(self, *, packed: bool = False) -> None:
+        """All there is; packed, the rulesets can only be recorded."""
         self.read_base()
         for read in (
-            self.legacy_tables, self.nft.read_everything, self._sets.read_everything, lambda: self.recent(""),
-            self._connections.read_everything, self.ipvs, self.xfrm_policies, self.xfrm_states,
+            self.legacy_tables, lambda: self.nft.read_everything(packed=packed), self._sets.read_everything, lambda: self.recent(""),
+            self._connections.read_everything, self.ipvs, self._balanced.read_everything, self.xfrm_policies, self.xfrm_states,
             self.wireguard, self.resolv_conf,
         ):  # fmt: skip
             read()
@@ -291,6 +301,7 @@ class LiveNamespace:
             nftables=self.nft.narrowed(),
             ipsets=self._sets.narrowed(),
             conntrack=self._connections.narrowed(),
+            ipvs_connections=self._balanced.narrowed(),
             **{subject: self._kept.get(subject, NOT_ASKED) for subject in SUBJECTS},  # type: ignore[arg-type]
         )
 

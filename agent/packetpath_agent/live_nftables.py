@@ -3,10 +3,11 @@
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import replace
-from typing import TypeVar
+from typing import TypeVar, cast
 
 from kubectl_packetpath.snapshot import NOT_ASKED
 from kubectl_packetpath.snapshot.absent import Absent, Section, Why
+from kubectl_packetpath.snapshot.codec import squeeze
 from kubectl_packetpath.snapshot.nftables import (
     Nftables,
     NftChain,
@@ -17,6 +18,7 @@ from kubectl_packetpath.snapshot.nftables import (
     RegisteredHook,
 )
 from kubectl_packetpath.snapshot.set_lookup import SetIndex
+from kubectl_packetpath.snapshot.squeeze import Squeezed
 from packetpath_agent.collectors.nftables import NftReader
 from packetpath_agent.crew import Crew
 from packetpath_agent.reasons import attempted
@@ -28,7 +30,7 @@ CHANGING = Absent(why=Why.UNREADABLE, detail="the ruleset kept changing while it
 
 
 class LiveNftables:
-    """Reads what is asked for, and keeps it."""
+    """Reads what is asked for, and keeps it: once packed, only to be told as a whole."""
 
     def __init__(self, inside: Callable[[], AbstractContextManager[None]]) -> None:
         self._inside = inside
@@ -45,6 +47,7 @@ class LiveNftables:
         self._hooks: Section[RegisteredHook] = NOT_ASKED
         self._absent: Absent | None = None
         self._complete = False
+        self._packed: tuple[tuple[Squeezed, ...], tuple[Squeezed, ...]] | None = None
 
     def close(self) -> None:
         """Let the socket go."""
@@ -180,12 +183,12 @@ class LiveNftables:
             self._hooks = self._ask(NftReader.hooks)
         return self._hooks
 
-    def read_everything(self) -> None:
-        """The whole ruleset, of one generation; or why there is none."""
+    def read_everything(self, *, packed: bool = False) -> None:
+        """The whole ruleset, of one generation; or why there is none. Packed, it can only be recorded."""
         problem = CHANGING
         for _ in range(MOST_TRIES):
             self.reset()
-            read = self._ask(self._read_all)
+            read = self._ask(self._pack_all if packed else self._read_all)
             if self._absent is not None:
                 return
             if isinstance(read, Absent):
@@ -201,18 +204,30 @@ class LiveNftables:
         self._absent = problem
 
     def _read_all(self, wire: NftReader) -> None:
+        chains, sets = self._listed(wire)
+        with Crew(self._inside, wire, len(chains) + len(sets)) as crew:
+            for found in crew.each(chains, _with_rules, list):
+                self._chains |= {(chain.family, chain.table, chain.name): chain for chain in found}
+            for filled in crew.each(sets, _with_elements, list):
+                self._sets |= {(each.family, each.table, each.name): each for each in filled}
+
+    def _pack_all(self, wire: NftReader) -> None:
+        chains, sets = self._listed(wire)
+        with Crew(self._inside, wire, len(chains) + len(sets)) as crew:
+            self._packed = (
+                tuple(crew.each(chains, _with_rules, squeeze)),
+                tuple(crew.each(sets, _with_elements, squeeze)),
+            )
+
+    def _listed(self, wire: NftReader) -> tuple[tuple[NftChain, ...], list[NftSet]]:
+        """What there is, with all that is small."""
         self._tables = wire.tables()
         self._hooks = wire.hooks()
         for table in self._tables:
             self._objects[table.family, table.name] = wire.objects(table.family, table.name)
         chains = wire.chains()
-        sets = [each for table in self._tables for each in wire.sets(table.family, table.name)]
-        with Crew(self._inside, wire, len(chains) + len(sets)) as crew:
-            for chain in crew.each(chains, _with_rules):
-                self._chains[chain.family, chain.table, chain.name] = chain
-            for each in crew.each(sets, _with_elements):
-                self._sets[each.family, each.table, each.name] = each
-        self._bases = tuple(chain for chain in self._chains.values() if chain.hook is not None)
+        self._bases = tuple(chain for chain in chains if chain.hook is not None)
+        return chains, [each for table in self._tables for each in wire.sets(table.family, table.name)]
 
     def narrowed(self) -> Nftables | Absent:
         """What was asked for."""
@@ -224,12 +239,16 @@ class LiveNftables:
         for section in (tables, bases):
             if isinstance(section, Absent):
                 return section
+        chains: object = tuple(self._chains.values())
+        sets: object = tuple(self._sets.values())
+        if self._packed is not None:
+            chains, sets = self._packed
         return Nftables(
             generation=self._generation,
             complete=self._complete,
             tables=self._tables or (),
-            chains=tuple(self._chains.values()),
-            sets=tuple(self._sets.values()),
+            chains=cast("tuple[NftChain, ...]", chains),
+            sets=cast("tuple[NftSet, ...]", sets),
             objects=tuple(each for objects in self._objects.values() for each in objects),
             hooks=self._hooks,
         )

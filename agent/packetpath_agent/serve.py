@@ -55,7 +55,7 @@ def encode_answer(name: str | None, request: Request) -> bytes:
 def answer(node: LiveNode, request: Request) -> Snapshot:
     """What a request asks for, read now."""
     if request.what == "snapshot":
-        node.read_everything()
+        node.read_everything(packed=True)
         return node.snapshot(whole=True)
     if request.what == "base":
         node.read_base()

@@ -7,7 +7,7 @@ an error with one sentence, and a small file cannot unfold into the whole memory
 import dataclasses
 import types
 import zlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from enum import StrEnum
 from fractions import Fraction
 from functools import cache
@@ -18,8 +18,10 @@ import msgspec.msgpack
 
 from kubectl_packetpath.snapshot import SCHEMA, NetworkNamespace, Snapshot
 from kubectl_packetpath.snapshot.conntrack import Conntrack
+from kubectl_packetpath.snapshot.ipvs import IpvsTable
 from kubectl_packetpath.snapshot.migrate import migrated
 from kubectl_packetpath.snapshot.nftables import Nftables
+from kubectl_packetpath.snapshot.squeeze import Squeezed, squeezed, stream
 from kubectl_packetpath.snapshot.xtables import LegacyTable
 
 T = TypeVar("T")
@@ -27,7 +29,7 @@ MAGIC = b"PPSNAP\x00"
 LARGEST_BYTES = 1 << 30
 _ADDRESSES = (IPv4Address, IPv6Address)
 _NETWORKS = (IPv4Network, IPv6Network)
-_BIG = (Snapshot, NetworkNamespace, Nftables, Conntrack, LegacyTable)
+_BIG = (Snapshot, NetworkNamespace, Nftables, Conntrack, LegacyTable, IpvsTable)
 """They hold tables of unbounded size."""
 _SCALARS = (str, int, float, bool, bytes)
 
@@ -62,12 +64,15 @@ def decode(data: bytes) -> Snapshot:
 
 def encode_value(value: Any) -> bytes:
     """Any dataclass of the contract, compressed."""
-    deflate = zlib.compressobj(1)
-    squeezed = [deflate.compress(piece) for piece in _pieces(value)]
-    return b"".join((*squeezed, deflate.flush()))
+    return stream(_pieces(value))
 
 
-def _pieces(value: Any) -> Iterator[bytes]:
+def squeeze(records: Sequence[Any]) -> Squeezed:
+    """These records as they will stand in a recording: a field that is a tuple of such holds all of theirs."""
+    return squeezed((piece for each in records for piece in _pieces(each)), len(records))  # type: ignore[misc]
+
+
+def _pieces(value: Any) -> Iterator[bytes | Squeezed]:
     """The value as msgpack, part after part: the tables of a node are never in memory twice."""
     if isinstance(value, _BIG):
         fields = _told(value)
@@ -76,6 +81,9 @@ def _pieces(value: Any) -> Iterator[bytes]:
             yield msgspec.msgpack.encode(name)
             yield from _pieces(own)
         yield msgspec.msgpack.encode("_") + msgspec.msgpack.encode(type(value).__name__)
+    elif type(value) is tuple and value and type(value[0]) is Squeezed:
+        yield _msgpack_head(sum(each.count for each in value), small=0x90, large=0xDC)
+        yield from value
     elif type(value) is tuple and value and dataclasses.is_dataclass(value[0]):
         yield _msgpack_head(len(value), small=0x90, large=0xDC)
         for each in value:

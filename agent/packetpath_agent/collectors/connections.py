@@ -7,7 +7,7 @@ import errno
 import struct
 from pathlib import Path
 
-from kubectl_packetpath.snapshot.conntrack import CpuStatistics, FlowKey
+from kubectl_packetpath.snapshot.conntrack import CpuStatistics, FlowFilter, FlowKey
 from kubectl_packetpath.snapshot.netlink import attribute, attribute_map
 from packetpath_agent.wire import NETLINK_NETFILTER, Netlink, again, nested, nf_generation, nf_message
 
@@ -15,6 +15,10 @@ SUBSYSTEM = 1
 GET, GET_STATS_CPU, GET_STATS = 1, 4, 5
 _HEAD = 4
 LOADED = "/proc/sys/net/netfilter/nf_conntrack_max"
+CTA_FILTER = 25
+TO_PORT = 1 << 1 | 1 << 3 | 1 << 5
+"""CTA_FILTER_F_CTA_IP_DST, _PROTO_NUM and _PROTO_DST_PORT."""
+_FLAGS = struct.Struct("=I")
 _CPU_FIELDS = {
     2: "found", 4: "invalid", 8: "insert", 9: "insert_failed", 10: "drop", 11: "early_drop",
     12: "error", 13: "search_restart", 14: "clash_resolve", 15: "chain_too_long",
@@ -56,6 +60,18 @@ class ConnectionReader:
             )
             found += (body[_HEAD:] for _, body in answers)
         return tuple(found)
+
+    def entries_to(self, key: FlowFilter) -> tuple[bytes, ...]:
+        """Those that a client sent to this address and port; the kernel picks them out (since Linux 5.8)."""
+        one = 2 if key.destination.version == 4 else 4
+        protocol = attribute(1, bytes([key.protocol])) + attribute(3, struct.pack("!H", key.dport))
+        wanted = nested(1, nested(1, attribute(one, key.destination.packed)) + nested(2, protocol))
+        wanted += nested(CTA_FILTER, attribute(1, _FLAGS.pack(TO_PORT)) + attribute(2, _FLAGS.pack(0)))
+        family = 2 if key.destination.version == 4 else 10
+        answers = again(
+            lambda: self._wire.dump(nf_message(SUBSYSTEM, GET), nf_generation(family) + wanted)
+        )
+        return tuple(body[_HEAD:] for _, body in answers)
 
     def fill(self) -> tuple[int, int]:
         """Entries in the table now, and the most that it takes."""

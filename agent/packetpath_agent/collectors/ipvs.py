@@ -7,7 +7,7 @@ import errno
 import struct
 from ipaddress import IPv4Address, IPv6Address
 
-from kubectl_packetpath.snapshot.ipvs import RealServer, VirtualServer
+from kubectl_packetpath.snapshot.ipvs import RealServer, VirtualServer, client_of, written
 from kubectl_packetpath.snapshot.links import Address
 from kubectl_packetpath.snapshot.netlink import attribute_map, text
 from packetpath_agent.collectors.generic import Family, family
@@ -21,6 +21,7 @@ D_ADDRESS, D_PORT, D_METHOD, D_WEIGHT, D_UPPER, _, D_ACTIVE, D_INACTIVE, D_PERSI
 )
 METHODS = {0: "masquerade", 1: "local", 2: "tunnel", 3: "route", 4: "bypass"}
 IPV4 = 2
+CONNECTIONS = "/proc/thread-self/net/ip_vs_conn"
 
 
 def virtual_servers() -> tuple[VirtualServer, ...]:
@@ -29,6 +30,14 @@ def virtual_servers() -> tuple[VirtualServer, ...]:
         if ipvs is None:
             raise FileNotFoundError(errno.ENOENT, "the kernel has not loaded IPVS")
         return tuple(_service(ipvs, answer[SERVICE]) for answer in ipvs.dump(GET_SERVICE))
+
+
+def connections(client: Address | None = None) -> tuple[bytes, ...]:
+    """Lines of the connection table, all or one client's; raises FileNotFoundError where there is none."""
+    wanted = None if client is None else written(client)
+    with open(CONNECTIONS, "rb") as file:  # noqa: PTH123 - a path of this thread alone
+        next(file, None)
+        return tuple(line for line in file if wanted is None or client_of(line) == wanted)
 
 
 def _service(ipvs: Family, described: bytes) -> VirtualServer:

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from kernel.agent.room import Full, fresh, recorded, rows
+from kernel.lab import lab
 
 from kubectl_packetpath.snapshot import Snapshot
 from kubectl_packetpath.snapshot.absent import Absent
@@ -15,6 +16,10 @@ from kubectl_packetpath.snapshot.netlink import attribute_map, attributes
 from kubectl_packetpath.snapshot.nftables import Nftables, NftChain, NftLookup
 from kubectl_packetpath.snapshot.recorded import RecordedNode
 from kubectl_packetpath.snapshot.state import NamespaceState, NotRecorded
+from packetpath_agent.collectors.nftables import NftReader
+from packetpath_agent.live import LiveNamespace
+from packetpath_agent.netns import Found, inside
+from testbed.netns import succeed
 
 pytestmark = pytest.mark.kernel
 
@@ -132,3 +137,47 @@ def test_every_chain_of_a_whole_recording(full: Full) -> None:
         for chain in state.chains:
             where = (chain.family, chain.table, chain.name)
             assert still(live.nft_chain(*where)) == still(whole.nft_chain(*where))
+
+
+def test_a_packed_recording_holds_what_the_others_hold(full: Full) -> None:
+    """The agent's command squeezes the ruleset while it reads it: the client finds every chain and element."""
+    with fresh(full) as live:
+        live.read_everything(packed=True)
+        snapshot = Snapshot(node="n", taken_at="", namespaces=(live.narrowed(whole=True),))
+    packed, other = decode(encode(snapshot)).host.nftables, full.state.nft.narrowed()
+    assert isinstance(packed, Nftables)
+    assert isinstance(other, Nftables)
+
+    assert [still(chain) for chain in packed.chains] == [still(chain) for chain in other.chains]
+    assert packed.sets == other.sets
+    assert packed.tables == other.tables
+
+
+def test_maps_of_numbers_are_read_by_their_keys() -> None:
+    """What kube-proxy chooses by chance from, and what only looks like it, with more rules than one socket reads."""
+    chains = "".join(
+        f"chain c{n} {{ meta l4proto tcp dnat ip to numgen random mod {1 + n % 40} map"
+        f" {{ {', '.join(f'{k} : 10.0.{n // 256}.{k} . 80' for k in range(1 + n % 40))} }}; }}\n"
+        for n in range(300)
+    )
+    others = (
+        "chain near { ip daddr { 0.0.0.0, 0.0.0.2 } accept; ip daddr { 10.0.0.0/8 } accept;"
+        " ip daddr { 10.0.0.1, 10.0.0.2 } accept; }\n"
+    )
+    with lab("numbers") as made:
+        made.add("n")
+        succeed([*made["n"].enter, "nft", "-f", "-"], stdin=f"table ip t {{ {chains}{others} }}")
+        live = LiveNamespace(
+            Found(identity=made["n"].path.stat().st_ino, path=made["n"].path), is_host=True, pod=None
+        )
+        live.nft.read_everything()
+        read = live.nft.narrowed()
+        with inside(live.descriptor):
+            wire = NftReader()
+        live.close()
+        assert isinstance(read, Nftables)
+        dumped = [sorted(wire.elements(each.family, each.table, each.name)) for each in read.sets]
+        wire.close()
+
+    assert [sorted(rows(each.elements)) for each in read.sets] == dumped
+    assert sum(map(len, dumped)) > 5000
