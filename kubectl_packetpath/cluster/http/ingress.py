@@ -96,6 +96,22 @@ class _Choice:
                 self.told.append(each.told(Fate.NOT_MATCHED, _why_not_host(each.host, self.request.host)))
         return left
 
+    def without_unprogrammed(self, candidates: Iterable[_Candidate]) -> list[_Candidate]:
+        """Without those for which a proxy that chooses the host first has nothing to choose."""
+        left = []
+        for each in candidates:
+            if each.manner.fallback is not Fallback.NOT_FOUND:
+                left.append(each)
+            elif each.path is None:
+                self.told.append(
+                    each.told(Fate.NOT_SERVED, "it has no paths, so the proxy does not know the host")
+                )
+            elif _is_left_out(each):
+                self.told.append(each.told(Fate.NOT_SERVED, f"left out by the controller: {each.problem}"))
+            else:
+                left.append(each)
+        return left
+
     def with_path(self, candidates: Iterable[_Candidate]) -> list[_Candidate]:
         """Those whose path matches."""
         left = []
@@ -151,7 +167,7 @@ def route_ingress(
     mine = sorted(ingresses, key=lambda each: each.age)
     choice = _Choice(request=request)
     candidates = [each for ingress in mine for each in _candidates(ingress, manner_of(ingress), problem_of)]
-    here = choice.without_other_hosts(candidates)
+    here = choice.without_unprogrammed(choice.without_other_hosts(candidates))
     hosts = sorted({each.host for each in here}, key=nearness, reverse=True)
     wildcard = _covering_wildcard(candidates, request.host)
     if wildcard and nearness(wildcard) > nearness(hosts[0] if hosts else ""):
