@@ -11,7 +11,7 @@ from kubectl_packetpath.snapshot.absent import Absent, Section, Why
 from kubectl_packetpath.snapshot.cni import CniConfiguration
 from kubectl_packetpath.snapshot.conntrack import Conntrack
 from kubectl_packetpath.snapshot.ipsets import Ipset, RecentList
-from kubectl_packetpath.snapshot.ipvs import VirtualServer
+from kubectl_packetpath.snapshot.ipvs import IpvsTable, VirtualServer
 from kubectl_packetpath.snapshot.links import InterfaceAddress, Link
 from kubectl_packetpath.snapshot.nftables import Nftables
 from kubectl_packetpath.snapshot.routing import ForwardingEntry, Neighbour, NexthopObject, PolicyRule, Route
@@ -20,7 +20,7 @@ from kubectl_packetpath.snapshot.sysctls import Sysctl
 from kubectl_packetpath.snapshot.xfrm import WireguardDevice, XfrmPolicy, XfrmState
 from kubectl_packetpath.snapshot.xtables import LegacyTable
 
-SCHEMA = 1
+SCHEMA = 2
 """Rises with every change of these records; `migrate` has one step for each rise."""
 
 NOT_ASKED = Absent(why=Why.NOT_ASKED)
@@ -73,6 +73,7 @@ class NetworkNamespace:
     recent: Section[RecentList] = NOT_ASKED
     conntrack: Conntrack | Absent = NOT_ASKED
     ipvs: Section[VirtualServer] = NOT_ASKED
+    ipvs_connections: IpvsTable | Absent = NOT_ASKED
     xfrm_policies: Section[XfrmPolicy] = NOT_ASKED
     xfrm_states: Section[XfrmState] = NOT_ASKED
     wireguard: Section[WireguardDevice] = NOT_ASKED

@@ -7,6 +7,7 @@ from kubectl_packetpath.snapshot import NetworkNamespace, Snapshot
 from kubectl_packetpath.snapshot.absent import Absent, Why
 from kubectl_packetpath.snapshot.conntrack import Conntrack
 from kubectl_packetpath.snapshot.ipsets import Ipset
+from kubectl_packetpath.snapshot.ipvs import IpvsTable
 from kubectl_packetpath.snapshot.nftables import Nftables, NftChain, NftSet
 from kubectl_packetpath.snapshot.xtables import LegacyTable
 
@@ -43,6 +44,10 @@ def _joined(older: NetworkNamespace, newer: NetworkNamespace) -> NetworkNamespac
             answers = {answer.key: answer for answer in (*before.answers, *after.answers)}
             entries = before.entries if _not_asked(after.entries) else after.entries
             changes[field.name] = replace(after, answers=tuple(answers.values()), entries=entries)
+        elif isinstance(before, IpvsTable) and isinstance(after, IpvsTable):
+            clients = {answer.client: answer for answer in (*before.answers, *after.answers)}
+            entries = before.entries if _not_asked(after.entries) else after.entries
+            changes[field.name] = IpvsTable(entries=entries, answers=tuple(clients.values()))
         elif field.name == "legacy" and isinstance(before, tuple) and isinstance(after, tuple):
             changes[field.name] = _legacy(before, after)
         elif field.name == "ipsets" and isinstance(before, tuple) and isinstance(after, tuple):

@@ -8,7 +8,13 @@ from typing import Any
 
 from kubectl_packetpath.snapshot import SCHEMA
 
-STEPS: Mapping[int, Callable[[Any], Any]] = {}
+
+def _as_it_is(plain: Any) -> Any:
+    """2 only added fields: what an older recording does not have was not asked for."""
+    return plain
+
+
+STEPS: Mapping[int, Callable[[Any], Any]] = {1: _as_it_is}
 """From which schema, and how to the next one."""
 
 

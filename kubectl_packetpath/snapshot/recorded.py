@@ -12,8 +12,8 @@ from kubectl_packetpath.snapshot import NamespacePeer, NetworkNamespace, PodRefe
 from kubectl_packetpath.snapshot.absent import Absent, Section, Why
 from kubectl_packetpath.snapshot.conntrack import Conntrack, FlowKey
 from kubectl_packetpath.snapshot.ipsets import Ipset, RecentList
-from kubectl_packetpath.snapshot.ipvs import VirtualServer
-from kubectl_packetpath.snapshot.links import InterfaceAddress, Link
+from kubectl_packetpath.snapshot.ipvs import VirtualServer, client_of, written
+from kubectl_packetpath.snapshot.links import Address, InterfaceAddress, Link
 from kubectl_packetpath.snapshot.netlink import NetlinkError, attribute_map
 from kubectl_packetpath.snapshot.nftables import (
     Nftables,
@@ -289,6 +289,20 @@ class RecordedNamespace:
     def ipvs(self) -> Section[VirtualServer]:
         """IPVS virtual servers."""
         return self._asked("ipvs", self.record.ipvs)
+
+    def ipvs_connections(self, client: Address) -> Section[bytes]:
+        """What IPVS keeps for this client."""
+        table = self._asked("connections of IPVS", self.record.ipvs_connections)
+        if isinstance(table, Absent):
+            return table
+        for answer in table.answers:
+            if answer.client == client:
+                return answer.lines
+        entries = self._asked(f"connections of {client} in IPVS", table.entries)
+        if isinstance(entries, Absent):
+            return entries
+        wanted = written(client)
+        return tuple(line for line in entries if client_of(line) == wanted)
 
     def xfrm_policies(self) -> Section[XfrmPolicy]:
         """IPsec policies."""

@@ -14,7 +14,7 @@ from kubectl_packetpath.snapshot.absent import Absent, Section
 from kubectl_packetpath.snapshot.conntrack import FlowKey
 from kubectl_packetpath.snapshot.ipsets import Ipset, RecentList
 from kubectl_packetpath.snapshot.ipvs import VirtualServer
-from kubectl_packetpath.snapshot.links import InterfaceAddress, Link
+from kubectl_packetpath.snapshot.links import Address, InterfaceAddress, Link
 from kubectl_packetpath.snapshot.nftables import (
     NftChain,
     NftLookup,
@@ -129,6 +129,9 @@ class NamespaceState(Protocol):
 
     def ipvs(self) -> Section[VirtualServer]:
         """IPVS virtual servers."""
+
+    def ipvs_connections(self, client: Address) -> Section[bytes]:
+        """What IPVS keeps for this client, templates included: lines of /proc/net/ip_vs_conn."""
 
     def xfrm_policies(self) -> Section[XfrmPolicy]:
         """IPsec policies."""

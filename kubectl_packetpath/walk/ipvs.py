@@ -11,7 +11,6 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from kubectl_packetpath.packet import (
-    PROTOCOL_NAMES,
     SCTP,
     TCP,
     TCP_RST,
@@ -23,8 +22,25 @@ from kubectl_packetpath.packet import (
 )
 from kubectl_packetpath.snapshot.absent import Absent
 from kubectl_packetpath.snapshot.ipvs import IpvsConnection, RealServer, VirtualServer
-from kubectl_packetpath.trace import Ending, Fact, History, Step, StepKind, Verdict, told
-from kubectl_packetpath.walk.here import Here, Hook, Outcomes, ended, go_on, unknown
+from kubectl_packetpath.trace import Ending, History, Outcome, Step, StepKind, Verdict, told
+from kubectl_packetpath.walk.here import Here, Hook, Outcomes, ended, go_on, scaled, unknown
+from kubectl_packetpath.walk.ipvs_connections import (
+    CONNTRACK,
+    answered,
+    begins_anew,
+    opened,
+    server_of,
+    template,
+    unreadable,
+)
+from kubectl_packetpath.walk.ipvs_facts import (
+    ONE_PACKET,
+    PERSISTENT,
+    connection_fact,
+    server_fact,
+    service_fact,
+    title,
+)
 from kubectl_packetpath.walk.ipvs_schedulers import picks
 from kubectl_packetpath.walk.order import SENT_ON, Function
 from kubectl_packetpath.walk.routing import RouteQuery, fib_lookup
@@ -34,8 +50,7 @@ ANSWERS = {Hook.INPUT: 98, Hook.FORWARD: 100, Hook.OUTPUT: -99}
 REQUESTS = {Hook.INPUT: 99, Hook.OUTPUT: -98}
 """Priorities; NAT's are 100 at INPUT and -100 at OUTPUT."""
 BALANCED = {TCP, UDP, SCTP}
-ONE_PACKET = 0x04
-CONNTRACK, SLOPPY_TCP = "net/ipv4/vs/conntrack", "net/ipv4/vs/sloppy_tcp"
+SLOPPY_TCP = "net/ipv4/vs/sloppy_tcp"
 
 
 def functions(here: Here, packet: Packet) -> Iterator[Function]:
@@ -57,7 +72,7 @@ def _services(here: Here) -> tuple[VirtualServer, ...]:
 
 def _answer(here: Here, packet: Packet, history: History | None) -> Outcomes:
     """A packet from a server to its client comes from the virtual address again."""
-    known = None if packet.balanced is not None else _answered(here, packet)
+    known = None if packet.balanced is not None else answered(here, packet)
     if known is None or known.forwarding != "masquerade":
         yield go_on(packet, history)
         return
@@ -72,47 +87,54 @@ def _answer(here: Here, packet: Packet, history: History | None) -> Outcomes:
     yield go_on(changed, told(history, step))
 
 
-def _answered(here: Here, packet: Packet) -> IpvsConnection | None:
-    for known in here.balanced:
-        server = (known.protocol, known.server, known.server_port)
-        if server == (packet.protocol, packet.source, packet.sport) and (
-            known.client,
-            known.client_port,
-        ) == (packet.destination, packet.dport):
-            return known
-    return None
-
-
 def _request(here: Here, packet: Packet, history: History | None) -> Outcomes:
     """A packet for a virtual server: known already, or given to a server now."""
     if packet.balanced is not None or packet.protocol not in BALANCED:
         yield go_on(packet, history)
         return
-    known = _known(here, packet)
-    if known is not None:
-        step = Step(
-            kind=StepKind.TRACKED,
-            text="part of a known IPVS connection",
-            because=(connection_fact(here.node, known),),
-        )
-        yield from _forward(here, packet, told(history, step), known)
-        return
     service = find_service(_services(here), packet)
+    known = opened(here, packet)
+    if known is not None:
+        server = None if service is None else server_of(service, known)
+        if not begins_anew(here, packet, known, server):
+            yield from _continue(here, packet, history, (known, server))
+            return
+        if known.tracked and packet.connection is not None and packet.connection.confirmed:
+            yield _dropped(
+                here, packet, history, known, "its old connection has to go first: the next one passes"
+            )
+            return
     if service is None or not _opens(here, packet):
         yield go_on(packet, history)
         return
     yield from _schedule(here, packet, history, service)
 
 
-def _known(here: Here, packet: Packet) -> IpvsConnection | None:
-    client = (packet.protocol, packet.source, packet.sport)
-    for known in here.balanced:
-        if (known.protocol, known.client, known.client_port) == client and (
-            known.virtual,
-            known.virtual_port,
-        ) == (packet.destination, packet.dport):
-            return known
-    return None
+def _continue(
+    here: Here,
+    packet: Packet,
+    history: History | None,
+    known: tuple[IpvsConnection, RealServer | None],
+) -> Outcomes:
+    """A packet of a known connection goes where the others went, unless that server was taken away."""
+    connection, server = known
+    if server is None and connection not in here.balanced:
+        yield _dropped(here, packet, history, connection, "its server was removed, and it is not begun anew")
+        return
+    text, because = "part of a known IPVS connection", (connection_fact(here.node, connection),)
+    step = Step(kind=StepKind.TRACKED, text=text, because=because)
+    if server is not None:
+        connection = replace(connection, forwarding=server.forwarding)
+    yield from _forward(here, packet, told(history, step), connection)
+
+
+def _dropped(
+    here: Here, packet: Packet, history: History | None, connection: IpvsConnection, why: str
+) -> Outcome:
+    reason = f"IPVS drops a packet of {endpoint(packet.source, packet.sport)}: {why}"
+    ending = Ending(verdict=Verdict.DROPPED, reason=reason, remedy="ipvsadm -Lcn")
+    because = (connection_fact(here.node, connection),)
+    return ended(go_on(packet, history), ending, kind=StepKind.DROPPED, because=because)
 
 
 def find_service(services: tuple[VirtualServer, ...], packet: Packet) -> VirtualServer | None:
@@ -140,24 +162,50 @@ def _opens(here: Here, packet: Packet) -> bool:
 
 
 def _schedule(here: Here, packet: Packet, history: History | None, service: VirtualServer) -> Outcomes:
-    name = _title(service)
+    pinned = template(here, packet, service)
+    if pinned is not None:
+        yield from _pinned(here, packet, history, (service, pinned))
+        return
+    name = title(service)
+    facts = (service_fact(here.node, service),)
     chosen = picks(service, packet)
-    odd = service.firewall_mark is None and service.port == 0 and not service.flags & 1
-    if not chosen or odd:
+    if not chosen or _takes_no_port(service):
         reason = f"the virtual server {name} has no server that takes new connections: port unreachable"
         ending = Ending(verdict=Verdict.NO_BACKEND, reason=reason, remedy="ipvsadm -Ln")
-        because = (service_fact(here.node, service),)
-        yield ended(go_on(packet, history), ending, kind=StepKind.REJECTED, because=because)
+        yield ended(go_on(packet, history), ending, kind=StepKind.REJECTED, because=facts)
         return
+    doubt = unreadable(here, packet, service)
+    if doubt:
+        history = told(history, Step(kind=StepKind.ASSUMED, text=f"{here.node} ipvs {name}: {doubt}"))
     for pick in chosen:
         to = endpoint(pick.server.address, pick.server.port or packet.dport)
         text = f"the virtual server {name} ({service.scheduler}) gives it to {to}: {pick.how}"
-        facts = (service_fact(here.node, service), server_fact(here.node, service, pick.server))
-        step = Step(kind=StepKind.BALANCED, text=text, because=facts)
+        because = (*facts, server_fact(here.node, service, pick.server))
+        step = Step(kind=StepKind.BALANCED, text=text, because=because)
         connection = _connection(here, packet, service, pick.server)
         for outcome in _forward(here, packet, told(history, step), connection):
-            share = None if outcome.weight is None else pick.share * outcome.weight
-            yield replace(outcome, weight=share)
+            yield replace(outcome, weight=scaled(None if doubt else pick.share, outcome.weight))
+
+
+def _pinned(
+    here: Here, packet: Packet, history: History | None, by: tuple[VirtualServer, IpvsConnection]
+) -> Outcomes:
+    """The client has been here before: the same server again."""
+    service, pin = by
+    server = server_of(service, pin)
+    if server is None:
+        raise ValueError("a template without its server")
+    to = endpoint(server.address, server.port or packet.dport)
+    left = f" for {pin.expires_seconds} s" if pin.expires_seconds else ""
+    text = f"the virtual server {title(service)} keeps {pin.client} at {to}{left}"
+    because = (service_fact(here.node, service), connection_fact(here.node, pin))
+    step = Step(kind=StepKind.BALANCED, text=text, because=because)
+    yield from _forward(here, packet, told(history, step), _connection(here, packet, service, server))
+
+
+def _takes_no_port(service: VirtualServer) -> bool:
+    """All ports, but not persistent: the kernel says that it is not meant so."""
+    return service.firewall_mark is None and service.port == 0 and not service.flags & PERSISTENT
 
 
 def _connection(here: Here, packet: Packet, service: VirtualServer, server: RealServer) -> IpvsConnection:
@@ -235,50 +283,3 @@ def _followed(packet: Packet, known: IpvsConnection, *, answer: bool) -> Packet:
     else:
         reply = replace(reply, source=known.server, sport=known.server_port)
     return replace(packet, connection=replace(connection, reply=reply, balanced=True))
-
-
-def _title(service: VirtualServer) -> str:
-    if service.firewall_mark is not None:
-        return f"of mark {service.firewall_mark:#x}"
-    if service.address is None:
-        return "without an address"
-    name = PROTOCOL_NAMES.get(service.protocol or 0, str(service.protocol))
-    return f"{endpoint(service.address, service.port)}/{name}"
-
-
-def service_fact(node: str, service: VirtualServer) -> Fact:
-    """The virtual server as `ipvsadm -Sn` prints it."""
-    return Fact(
-        section="ipvs",
-        key=f"{node} ipvs {_title(service)}",
-        text=f"-A {_option(service)} -s {service.scheduler}",
-    )
-
-
-def server_fact(node: str, service: VirtualServer, server: RealServer) -> Fact:
-    """The server as `ipvsadm -Sn` prints it, with its counters."""
-    way = {"masquerade": "-m", "tunnel": "-i", "route": "-g"}.get(server.forwarding, server.forwarding)
-    where = endpoint(server.address, server.port)
-    counters = f"active {server.active}, inactive {server.inactive}"
-    text = f"-a {_option(service)} -r {where} {way} -w {server.weight} ({counters})"
-    return Fact(section="ipvs", key=f"{node} ipvs {_title(service)} {where}", text=text)
-
-
-def _option(service: VirtualServer) -> str:
-    if service.firewall_mark is not None or service.address is None:
-        return f"-f {service.firewall_mark}{' -6' if service.family == 6 else ''}"
-    letter = {TCP: "-t", UDP: "-u", SCTP: "--sctp-service"}.get(service.protocol or 0, "-?")
-    return f"{letter} {endpoint(service.address, service.port)}"
-
-
-def connection_fact(node: str, connection: IpvsConnection) -> Fact:
-    """The entry much as `ipvsadm -Lcn` prints it."""
-    ends = (
-        endpoint(connection.client, connection.client_port),
-        endpoint(connection.virtual, connection.virtual_port),
-        endpoint(connection.server, connection.server_port),
-    )
-    name = PROTOCOL_NAMES.get(connection.protocol, str(connection.protocol)).upper()
-    return Fact(
-        section="ipvs", key=f"{node} ipvs connection {ends[0]} {ends[1]}", text=" ".join((name, *ends))
-    )

@@ -4,10 +4,11 @@ from dataclasses import dataclass, field
 from ipaddress import ip_address, ip_network
 from typing import cast
 
-from kubectl_packetpath.packet import TCP, Connection, Packet
+from kubectl_packetpath.packet import TCP, Address, Connection, Packet
 from kubectl_packetpath.snapshot import NamespacePeer, PodReference
 from kubectl_packetpath.snapshot.absent import Absent, Why
 from kubectl_packetpath.snapshot.conntrack import FlowKey
+from kubectl_packetpath.snapshot.ipvs import VirtualServer, client_of, written
 from kubectl_packetpath.snapshot.links import Bridge, BridgePort, InterfaceAddress, Link
 from kubectl_packetpath.snapshot.routing import (
     ForwardingEntry,
@@ -87,6 +88,8 @@ class WrittenState:
     settings: dict[str, str] = field(default_factory=dict)
     flows: dict[FlowKey, bytes] = field(default_factory=dict)
     encryption: tuple[XfrmPolicy, ...] = ()
+    virtual: tuple[VirtualServer, ...] = ()
+    balanced: tuple[bytes, ...] = ()
 
     def links(self) -> tuple[Link, ...]:
         """As written."""
@@ -148,9 +151,13 @@ class WrittenState:
         """Not told."""
         return NOTHING
 
-    def ipvs(self) -> Absent:
-        """None."""
-        return NOTHING
+    def ipvs(self) -> tuple[VirtualServer, ...] | Absent:
+        """As written."""
+        return self.virtual or NOTHING
+
+    def ipvs_connections(self, client: Address) -> tuple[bytes, ...]:
+        """As written."""
+        return tuple(line for line in self.balanced if client_of(line) == written(client))
 
     def xfrm_policies(self) -> tuple[XfrmPolicy, ...]:
         """As written."""
