@@ -102,10 +102,9 @@ def wait_for(edge: Edge, status: int, value: str = "/", host: str = "shop.test")
 
 
 def told(edge: Edge, *words: str, expect: int) -> dict[str, Any]:
-    """The one request that the program tells of."""
+    """The first request that the program tells of."""
     said = packetpath(edge.cluster, *words, "-n", SPACE, expect=expect)
-    (request,) = json.loads(said.out)["requests"]
-    return dict(request)
+    return dict(json.loads(said.out)["requests"][0])
 
 
 def ways(connection: dict[str, Any]) -> list[dict[str, Any]]:
@@ -163,14 +162,16 @@ def test_a_service_without_ready_endpoints(edge: Edge) -> None:
     assert f"no endpoint of Service {SPACE}/empty is ready" in request["decision"]["reason"]
 
 
+OFFERS = "it offers: http (80/TCP), also (8080/TCP)"
+
+
 @pytest.mark.parametrize(
     ("paths", "why"),
     [
         ([path("gone")], f"left out by the controller: there is no Service {SPACE}/gone"),
         (
             [path("one", port=81)],
-            f"left out by the controller: Service {SPACE}/one has no port 81 (it offers: http (80/TCP), "
-            "also (8080/TCP))",
+            f"left out by the controller: Service {SPACE}/one has no port 81 ({OFFERS})",
         ),
         ([path("one", "/other")], "/ does not match, compared by elements"),
     ],
@@ -283,6 +284,7 @@ def test_no_proxy_runs(edge: Edge) -> None:
         kube.patch(proxies | {"spec": {"template": {"spec": {"nodeSelector": None}}}})
         wait_ready(edge.cluster, "DaemonSet", contour.NAMESPACE, "envoy")
 
+    assert request is not None
     assert {way["verdict"] for way in ways(request["connections"][0])} == {"NO_BACKEND"}
 
 
@@ -325,9 +327,7 @@ def secret(edge: Edge, name: str, *names: str, days: int = 30, kind: str = "kube
 def shown(edge: Edge, host: str = "shop.test") -> str:
     """The fingerprint of the certificate that Envoy really shows; empty where there is no handshake."""
     said = edge.cluster.outside.run(["python3", "-c", CERTIFICATE_OF, edge.address, host]).strip()
-    return (
-        "" if said == "none" else hashlib.sha256(bytes.fromhex(said)).hexdigest(" ").replace(" ", ":").upper()
-    )
+    return "" if said == "none" else hashlib.sha256(bytes.fromhex(said)).digest().hex(":").upper()
 
 
 def with_tls(edge: Edge, name: str) -> None:
