@@ -43,3 +43,5 @@ class RecentList:
     jiffies: int = 0
     """The kernel clock when the list was read; its entries are in the same unit."""
     hertz: int = 250
+    slack_seconds: int = 10
+    """By how much `jiffies` may be wrong; 0 where the kernel itself told it, which the first recordings did not."""

@@ -68,9 +68,7 @@ class ConnectionReader:
         wanted = nested(1, nested(1, attribute(one, key.destination.packed)) + nested(2, protocol))
         wanted += nested(CTA_FILTER, attribute(1, _FLAGS.pack(TO_PORT)) + attribute(2, _FLAGS.pack(0)))
         family = 2 if key.destination.version == 4 else 10
-        answers = again(
-            lambda: self._wire.dump(nf_message(SUBSYSTEM, GET), nf_generation(family) + wanted)
-        )
+        answers = again(lambda: self._wire.dump(nf_message(SUBSYSTEM, GET), nf_generation(family) + wanted))
         return tuple(body[_HEAD:] for _, body in answers)
 
     def fill(self) -> tuple[int, int]:

@@ -6,12 +6,12 @@ Kernel: net/netfilter/ipset/ip_set_core.c, net/netfilter/xt_recent.c
 import errno
 import os
 import struct
-import time
 from pathlib import Path
 
 from kubectl_packetpath.snapshot import NOT_ASKED
 from kubectl_packetpath.snapshot.ipsets import Ipset, RecentList
 from kubectl_packetpath.snapshot.netlink import attribute, attribute_map, attributes, text
+from packetpath_agent.clock import kernel_clock
 from packetpath_agent.wire import NETLINK_NETFILTER, Netlink, again, name, nf_generation, nf_message
 
 SUBSYSTEM = 6
@@ -23,7 +23,6 @@ PROTOCOL = attribute(1, b"\x07")
 _HEAD = 4
 LOADED = "/sys/module/ip_set"
 RECENT = Path("/proc/thread-self/net/xt_recent")
-CLOCK_MONOTONIC_COARSE = 6
 
 
 class IpsetReader:
@@ -82,21 +81,16 @@ def recent() -> tuple[RecentList, ...]:
     """All lists of the recent match."""
     if not RECENT.is_dir():
         return ()
-    hertz = round(1 / time.clock_getres(CLOCK_MONOTONIC_COARSE))
+    lists = sorted(RECENT.iterdir())
+    clock = kernel_clock() if lists else None
     return tuple(
         RecentList(
             name=os.fsencode(path.name).decode("utf-8", "backslashreplace"),
             text=path.read_text(),
-            jiffies=jiffies(hertz),
-            hertz=hertz,
+            jiffies=clock.now(),
+            hertz=clock.hertz,
+            slack_seconds=clock.slack_seconds,
         )
-        for path in sorted(RECENT.iterdir())
+        for path in lists
+        if clock is not None
     )
-
-
-def jiffies(hertz: int) -> int:
-    """The kernel's clock: ticks since five minutes before it wrapped 32 bits for the first time, at boot.
-
-    Kernel: include/linux/jiffies.h (INITIAL_JIFFIES)
-    """
-    return (1 << 32) - 300 * hertz + int(time.clock_gettime(time.CLOCK_MONOTONIC) * hertz)

@@ -13,11 +13,13 @@ from ipaddress import ip_address
 from kubectl_packetpath.packet import Address, Packet
 from kubectl_packetpath.snapshot.absent import Absent
 from kubectl_packetpath.snapshot.ipsets import RecentList
-from kubectl_packetpath.walk.here import Here, Hook
+from kubectl_packetpath.walk.here import Here
 from kubectl_packetpath.walk.xtables.extension import Decision, Extension, Match, Undecided
 from kubectl_packetpath.walk.xtables.fields import address_of, c_string, negation
 
 CHECK, SET, UPDATE, REMOVE, TTL, REAP = 1, 2, 4, 8, 16, 32
+EDGE_SECONDS = 1
+"""A packet comes a moment later than the list was read."""
 _ENTRY = re.compile(r"src=(\S+) ttl: (\d+) last_seen: \d+ oldest_pkt: \d+(.*)")
 
 
@@ -59,14 +61,23 @@ def holds(spec: Spec, here: Here, packet: Packet) -> Decision:
         return Undecided(f'the list "{spec.name}" of recent addresses is not known')
     address = packet.destination if spec.by_destination else packet.source
     masked = int(address) & int(spec.mask)
-    ttl = packet.ttl + (here.hook is Hook.OUTPUT) if spec.what & TTL else None
+    ttl = _ttl(here, packet) if spec.what & TTL else None
     stamps = _stamps(seen, masked, address.version, ttl)
     if stamps is None:
         return spec.invert
-    if spec.seconds and not seen.jiffies and not spec.what & REMOVE:
+    if spec.what & REMOVE:
+        return not spec.invert
+    if spec.seconds and not seen.jiffies:
         return Undecided(f'how long ago the entry of list "{spec.name}" was seen is not known')
-    found = bool(spec.what & REMOVE) or _often_enough(spec, seen, stamps)
+    found = _often_enough(spec, seen, stamps)
+    if found is None:
+        return Undecided(f'an entry of list "{spec.name}" is just about {spec.seconds} seconds old')
     return found != spec.invert
+
+
+def _ttl(here: Here, packet: Packet) -> int:
+    """Of a packet that is forwarded, the one with which it came."""
+    return packet.ttl + (here.in_device is not None and here.out_device is not None)
 
 
 def _stamps(seen: RecentList, address: int, version: int, ttl: int | None) -> list[int] | None:
@@ -81,10 +92,16 @@ def _stamps(seen: RecentList, address: int, version: int, ttl: int | None) -> li
     return None
 
 
-def _often_enough(spec: Spec, seen: RecentList, stamps: list[int]) -> bool:
+def _often_enough(spec: Spec, seen: RecentList, stamps: list[int]) -> bool | None:
+    """None where it depends on a stamp that is about to grow too old, or has only just done so."""
+    needed = max(spec.hits, 1)
+    if not spec.seconds:
+        return len(stamps) >= needed
     since = seen.jiffies - spec.seconds * seen.hertz
-    fresh = sum(not spec.seconds or stamp >= since for stamp in stamps)
-    return fresh >= max(spec.hits, 1)
+    doubt = (EDGE_SECONDS + seen.slack_seconds) * seen.hertz
+    if sum(stamp > since + doubt for stamp in stamps) >= needed:
+        return True
+    return None if sum(stamp >= since - doubt for stamp in stamps) >= needed else False
 
 
 def words(spec: Spec) -> str:
