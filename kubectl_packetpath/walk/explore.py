@@ -200,18 +200,23 @@ def _nested(history: History | None) -> Iterator[Packet]:
 
 def _leave(journey: _Journey, place: Place, departure: Departure, device: Link) -> Iterator[NodePath]:
     """Over a device: to a namespace of this node, into a tunnel, or off the node."""
-    crossing = wires.cross(place, departure.outcome, device)
+    if departure.into is not None:
+        packet = wires.scrubbed(departure.outcome.packet, keep_mark=False)
+        taken = replace(departure.outcome, packet=packet)
+        crossing = wires.Crossing(outcome=taken, state=departure.into, link=device)
+    else:
+        crossing = wires.cross(place, departure.outcome, device)
     if crossing.outcome.ending is not None:
         yield _path(journey, place, crossing.outcome)
         return
     if crossing.state is None or crossing.link is None:
-        yield _sent(journey, place, departure, device)
+        yield _sent(journey, place, departure, crossing.left_by or device)
         return
     if len(journey.hops) >= MOST_VISITS:
         ending = Ending(verdict=Verdict.LOOPED, reason=f"still on its way after {MOST_VISITS} namespaces")
         yield _path(journey, place, ended(departure.outcome, ending))
         return
-    text = f"leaves by {device.name}"
+    text = f"goes up to {device.name}" if departure.into is not None else f"leaves by {device.name}"
     hop = _hop(place, departure.outcome, Step(kind=StepKind.SENT, text=text))
     onward = replace(
         journey, hops=(*journey.hops, hop), weight=scaled(journey.weight, departure.outcome.weight)

@@ -147,7 +147,8 @@ def addressed(place: Place, outcome: Outcome, way: Way, device: Link) -> Departu
         return Departure(outcome=ended(outcome, ending, because=found.because))
     asked = None if found.seen else next_hop
     before = packet
-    packet = replace(packet, source_mac=device.mac, destination_mac=found.mac, asked=asked)
+    own = device.mac if found.mac or asked is not None else ""
+    packet = replace(packet, source_mac=own, destination_mac=found.mac, asked=asked)
     if found.mac:
         text = f"{next_hop} is at {found.mac} on {device.name}"
         step = Step(kind=StepKind.RESOLVED, text=text, because=found.because, before=before, after=packet)

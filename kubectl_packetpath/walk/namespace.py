@@ -22,7 +22,7 @@ from kubectl_packetpath.walk.neighbours import answers
 from kubectl_packetpath.walk.order import SENT_ON
 from kubectl_packetpath.walk.output_route import OutputDecision, route_again, route_output, route_wrapped
 from kubectl_packetpath.walk.place import Departure, Place, Ports, assumed, below, noted, with_packet
-from kubectl_packetpath.walk.segment import bridge_of
+from kubectl_packetpath.walk.segment import Station, bridge_of, sharers
 from kubectl_packetpath.walk.settings import number
 from kubectl_packetpath.walk.tables import tables_of
 
@@ -56,6 +56,10 @@ def _received(place: Place, outcome: Outcome, device: Link) -> Iterator[Departur
     if bridge is not None:
         yield from receive_frame(place, outcome, bridge, device)
         return
+    taker = _sharer(place, outcome.packet, device)
+    if taker is not None:
+        yield Departure(outcome=outcome, device=taker.link, into=taker.state)
+        return
     mac = outcome.packet.destination_mac
     if mac and device.mac and mac != device.mac:
         yield Departure(outcome=_for_another(place, outcome, device, mac))
@@ -73,9 +77,23 @@ def _received(place: Place, outcome: Outcome, device: Link) -> Iterator[Departur
     yield from take_in(place, outcome, Ports(device=device))
 
 
+def _sharer(place: Place, packet: Packet, device: Link) -> Station | None:
+    """The macvlan device on top of this one that takes the frame."""
+    others = list(sharers(place.node, place.state, device))
+    mac = packet.destination_mac
+    if not others or others[0].link.mode == "passthru":
+        return others[0] if others else None
+    if mac:
+        return next((each for each in others if each.link.mac == mac and mac != device.mac), None)
+    wanted = packet.asked or packet.destination
+    if answers(place.state, device, wanted):
+        return None
+    return next((o for o in others if o.state is not None and answers(o.state, o.link, wanted)), None)
+
+
 def _for_another(place: Place, outcome: Outcome, device: Link, mac: str) -> Outcome:
     uppers = [link for link in tables_of(place.state).links.values() if link.link == device.index]
-    if any(link.kind in {"macvlan", "macvtap", "ipvlan"} for link in uppers):
+    if any(link.kind == "ipvlan" for link in uppers):
         return unknown(outcome, f"{place.node.name} {device.name}: devices on top of it are not modelled")
     reason = f"the frame is for {mac}, and {device.name} is {device.mac}"
     return ended(outcome, Ending(verdict=Verdict.DROPPED, reason=reason), kind=StepKind.DROPPED)
@@ -180,7 +198,7 @@ def _settled(place: Place, departures: Iterator[Departure], loopbacks: int) -> I
     """Follow what does not really leave: loopback, a tunnel, and a bridge that still has to choose a port."""
     for departure in _balanced(place, departures):
         device, outcome = departure.device, departure.outcome
-        if device is None or outcome.ending is not None:
+        if device is None or outcome.ending is not None or departure.into is not None:
             yield departure
         elif loopbacks >= MOST_TURNS:
             ending = Ending(verdict=Verdict.LOOPED, reason=f"the packet goes round by {device.name}")

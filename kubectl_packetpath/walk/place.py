@@ -68,6 +68,8 @@ class Departure:
     """The gateway; None where the destination itself is the neighbour, and for bridged frames."""
     bridged: bool = False
     """The frame has been given to a port by a bridge; a routed packet still has to pass one."""
+    into: NamespaceState | None = None
+    """The namespace of the device, where that is not this one: a device that shares the wire takes the frame."""
     comes_in: bool = False
     """It does not leave by the device but comes in by it: a tunnel has unwrapped it."""
     sent_on: bool = False

@@ -12,6 +12,7 @@ from kubectl_packetpath.walk.tables import tables_of
 from kubectl_packetpath.walk.tunnels.fdb import floods
 
 MOST_SEGMENTS = 8
+MACVLAN = {"macvlan", "macvtap"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,7 +26,12 @@ class Station:
 
 def peer_of(node: NodeState, state: NamespaceState, link: Link) -> Station | None:
     """The other end of a veth; None if its namespace is not seen."""
-    if link.kind != "veth" or link.link is None:
+    return _below(node, state, link) if link.kind == "veth" else None
+
+
+def _below(node: NodeState, state: NamespaceState, link: Link) -> Station | None:
+    """The device that another one names as its peer, or as the one that it sits on."""
+    if link.link is None:
         return None
     other: NamespaceState | None = state
     if link.link_netnsid is not None:
@@ -35,6 +41,22 @@ def peer_of(node: NodeState, state: NamespaceState, link: Link) -> Station | Non
         return None
     end = tables_of(other).links.get(link.link)
     return None if end is None else Station(state=other, link=end)
+
+
+def wire_of(node: NodeState, state: NamespaceState, link: Link) -> Station | None:
+    """The device whose wire a macvlan device shares; None if it is out of sight."""
+    return _below(node, state, link) if link.kind in MACVLAN else None
+
+
+def sharers(node: NodeState, state: NamespaceState, lower: Link) -> Iterator[Station]:
+    """The macvlan devices that share this device's wire, in whichever namespace they are."""
+    for other in node.namespaces():
+        for link in tables_of(other).links.values():
+            below = wire_of(node, other, link)
+            if below is None or below.state is None or below.link.index != lower.index:
+                continue
+            if below.state.identity == state.identity and link.mode != "source":
+                yield Station(state=other, link=link)
 
 
 def bridge_of(state: NamespaceState, link: Link) -> Link | None:
@@ -59,6 +81,9 @@ def hearers(node: NodeState, state: NamespaceState, link: Link, depth: int = 0) 
         for port in ports_of(state, link):
             yield from hearers(node, state, port, depth + 1)
         return
+    if link.kind in MACVLAN:
+        yield from _beside(node, state, link, depth)
+        return
     if link.kind == "dummy" or (link.kind == "vxlan" and not floods(state, link)):
         return
     end = peer_of(node, state, link)
@@ -68,12 +93,30 @@ def hearers(node: NodeState, state: NamespaceState, link: Link, depth: int = 0) 
     yield from _at(node, end.state, end.link, depth + 1)
 
 
+def _beside(node: NodeState, state: NamespaceState, link: Link, depth: int) -> Iterator[Station]:
+    """Who hears a macvlan device: others of mode bridge, and the wire; never the host whose wire it is."""
+    lower = wire_of(node, state, link)
+    if lower is None or lower.state is None:
+        yield Station(state=None, link=link)
+        return
+    for other in sharers(node, lower.state, lower.link):
+        itself = (
+            other.link.index == link.index
+            and other.state is not None
+            and other.state.identity == state.identity
+        )
+        if not itself and link.mode == other.link.mode == "bridge" and other.link.is_up:
+            yield other
+    yield from hearers(node, lower.state, lower.link, depth + 1)
+
+
 def _at(node: NodeState, state: NamespaceState, link: Link, depth: int) -> Iterator[Station]:
     if not link.is_up:
         return
     bridge = bridge_of(state, link)
     if bridge is None:
         yield Station(state=state, link=link)
+        yield from sharers(node, state, link)
         return
     yield Station(state=state, link=bridge)
     for port in ports_of(state, bridge):

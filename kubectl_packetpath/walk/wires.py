@@ -13,11 +13,11 @@ from kubectl_packetpath.walk import tunnels
 from kubectl_packetpath.walk.fitting import wire_bytes
 from kubectl_packetpath.walk.here import ended, unknown
 from kubectl_packetpath.walk.place import Place, with_packet
-from kubectl_packetpath.walk.segment import Station, bridge_of, peer_of
+from kubectl_packetpath.walk.segment import MACVLAN, Station, bridge_of, peer_of, sharers, wire_of
 from kubectl_packetpath.walk.tables import tables_of
 
 SWALLOWING = {"dummy", "nlmon", "blackhole"}
-SHARING = {"macvlan", "macvtap", "ipvlan", "netkit"}
+SHARING = {"ipvlan", "netkit"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,6 +27,8 @@ class Crossing:
     outcome: Outcome
     state: NamespaceState | None = None
     link: Link | None = None
+    left_by: Link | None = None
+    """The device by which it left the node, where that is another one than it was given to."""
 
 
 def cross(place: Place, outcome: Outcome, device: Link) -> Crossing:
@@ -45,6 +47,8 @@ def cross(place: Place, outcome: Outcome, device: Link) -> Crossing:
         return Crossing(outcome=unknown(outcome, place_text))
     if device.kind == "vlan":
         return _vlan(place, outcome, device)
+    if device.kind in MACVLAN:
+        return _macvlan(place, outcome, device)
     end = peer_of(place.node, place.state, device)
     if end is None or end.state is None:
         return Crossing(outcome=outcome)
@@ -73,6 +77,26 @@ def scrubbed(packet: Packet, *, keep_mark: bool) -> Packet:
     return replace(
         packet, connection=None, balanced=None, mark=mark, priority=0, uid=None, gid=None, inner=inner
     )
+
+
+def _macvlan(place: Place, outcome: Outcome, device: Link) -> Crossing:
+    """To another macvlan device of the same wire if both are of mode bridge, else out of the wire.
+
+    The host whose wire it is never takes such a frame: pods on macvlan do not reach their own node.
+    """
+    lower = wire_of(place.node, place.state, device)
+    if lower is None or lower.state is None or lower.link.kind == "bridge":
+        place_text = f"{place.node.name} {device.kind} device {device.name}: what it sits on is out of sight"
+        return Crossing(outcome=unknown(outcome, place_text))
+    if not lower.link.is_up:
+        reason = f"{lower.link.name}, whose wire {device.name} shares, is down"
+        return _lost(outcome, Verdict.DROPPED, reason)
+    mac = outcome.packet.destination_mac
+    for other in sharers(place.node, lower.state, lower.link):
+        if mac and other.link.mac == mac and device.mode == other.link.mode == "bridge":
+            return _arrive(place, outcome, other)
+    crossing = cross(replace(place, state=lower.state), outcome, lower.link)
+    return replace(crossing, left_by=crossing.left_by or lower.link)
 
 
 def _vlan(place: Place, outcome: Outcome, device: Link) -> Crossing:

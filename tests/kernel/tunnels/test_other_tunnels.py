@@ -152,8 +152,8 @@ FAULTS = (
     ),
     Fault(
         name="only ipv6",
-        a="sit local {here} remote {there}",
-        b="sit local {here} remote {there}",
+        a="sit local {here} remote {there} mode ip6ip",
+        b="sit local {here} remote {there} mode ip6ip",
         reason="the sit device tun0 does not carry IPv4",
     ),
 )
