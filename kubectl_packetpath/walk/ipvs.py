@@ -22,7 +22,7 @@ from kubectl_packetpath.packet import (
 )
 from kubectl_packetpath.snapshot.absent import Absent
 from kubectl_packetpath.snapshot.ipvs import IpvsConnection, RealServer, VirtualServer
-from kubectl_packetpath.trace import Ending, History, Outcome, Step, StepKind, Verdict, told
+from kubectl_packetpath.trace import Ending, Fact, History, Outcome, Step, StepKind, Verdict, told
 from kubectl_packetpath.walk.here import Here, Hook, Outcomes, ended, go_on, scaled, unknown
 from kubectl_packetpath.walk.ipvs_connections import (
     CONNTRACK,
@@ -36,6 +36,7 @@ from kubectl_packetpath.walk.ipvs_connections import (
 from kubectl_packetpath.walk.ipvs_facts import (
     ONE_PACKET,
     PERSISTENT,
+    address_fact,
     connection_fact,
     server_fact,
     service_fact,
@@ -45,6 +46,7 @@ from kubectl_packetpath.walk.ipvs_schedulers import picks
 from kubectl_packetpath.walk.order import SENT_ON, Function
 from kubectl_packetpath.walk.routing import RouteQuery, fib_lookup
 from kubectl_packetpath.walk.settings import fact, number
+from kubectl_packetpath.walk.tables import tables_of
 
 ANSWERS = {Hook.INPUT: 98, Hook.FORWARD: 100, Hook.OUTPUT: -99}
 REQUESTS = {Hook.INPUT: 99, Hook.OUTPUT: -98}
@@ -167,7 +169,7 @@ def _schedule(here: Here, packet: Packet, history: History | None, service: Virt
         yield from _pinned(here, packet, history, (service, pinned))
         return
     name = title(service)
-    facts = (service_fact(here.node, service),)
+    facts = (*_holder(here, packet), service_fact(here.node, service))
     chosen = picks(service, packet)
     if not chosen or _takes_no_port(service):
         reason = f"the virtual server {name} has no server that takes new connections: port unreachable"
@@ -179,7 +181,7 @@ def _schedule(here: Here, packet: Packet, history: History | None, service: Virt
         history = told(history, Step(kind=StepKind.ASSUMED, text=f"{here.node} ipvs {name}: {doubt}"))
     for pick in chosen:
         to = endpoint(pick.server.address, pick.server.port or packet.dport)
-        text = f"the virtual server {name} ({service.scheduler}) gives it to {to}: {pick.how}"
+        text = f"IPVS {service.scheduler} chooses {to}, {pick.how}"
         because = (*facts, server_fact(here.node, service, pick.server))
         step = Step(kind=StepKind.BALANCED, text=text, because=because)
         connection = _connection(here, packet, service, pick.server)
@@ -197,10 +199,22 @@ def _pinned(
         raise ValueError("a template without its server")
     to = endpoint(server.address, server.port or packet.dport)
     left = f" for {pin.expires_seconds} s" if pin.expires_seconds else ""
-    text = f"the virtual server {title(service)} keeps {pin.client} at {to}{left}"
-    because = (service_fact(here.node, service), connection_fact(here.node, pin))
+    text = f"IPVS keeps {pin.client} at {to}{left}"
+    because = (
+        *_holder(here, packet),
+        service_fact(here.node, service),
+        connection_fact(here.node, pin),
+    )
     step = Step(kind=StepKind.BALANCED, text=text, because=because)
     yield from _forward(here, packet, told(history, step), _connection(here, packet, service, server))
+
+
+def _holder(here: Here, packet: Packet) -> tuple[Fact, ...]:
+    """The device that has the virtual address: by it one knows who made the virtual server."""
+    tables = tables_of(here.state)
+    owner = tables.owners.get(packet.destination)
+    link = tables.links.get(owner.link) if owner is not None else None
+    return () if link is None else (address_fact(here.node, link, packet.destination),)
 
 
 def _takes_no_port(service: VirtualServer) -> bool:

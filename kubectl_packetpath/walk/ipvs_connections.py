@@ -45,7 +45,7 @@ def answered(here: Here, packet: Packet) -> IpvsConnection | None:
 
 
 def _all_of(here: Here, packet: Packet, client: Address) -> Iterator[IpvsConnection]:
-    yield from here.balanced
+    yield from (known for known in here.balanced if not known.one_packet)
     if here.ask_table and not packet.sport_chosen:
         yield from _listed(here, client)
 

@@ -3,8 +3,9 @@
 Kernel: net/netfilter/ipvs/ip_vs_ctl.c
 """
 
-from kubectl_packetpath.packet import PROTOCOL_NAMES, SCTP, TCP, UDP, endpoint
+from kubectl_packetpath.packet import PROTOCOL_NAMES, SCTP, TCP, UDP, Address, endpoint
 from kubectl_packetpath.snapshot.ipvs import IpvsConnection, RealServer, VirtualServer
+from kubectl_packetpath.snapshot.links import Link
 from kubectl_packetpath.trace import Fact
 
 PERSISTENT, ONE_PACKET = 0x01, 0x04
@@ -37,6 +38,14 @@ def server_fact(node: str, service: VirtualServer, server: RealServer) -> Fact:
     counters = f"active {server.active}, inactive {server.inactive}"
     text = f"-a {_option(service)} -r {where} {way} -w {server.weight} ({counters})"
     return Fact(section="ipvs", key=f"{node} ipvs {title(service)} {where}", text=text)
+
+
+def address_fact(node: str, link: Link, address: Address) -> Fact:
+    """An address and the device that has it."""
+    length = address.max_prefixlen
+    return Fact(
+        section="address", key=f"{node} {link.name} {address}", text=f"{address}/{length} dev {link.name}"
+    )
 
 
 def _option(service: VirtualServer) -> str:

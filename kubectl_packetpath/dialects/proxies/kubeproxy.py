@@ -1,6 +1,6 @@
-"""kube-proxy: iptables comments and chain names, and the chain names of its nftables mode.
+"""kube-proxy: iptables comments and chain names, the chain names of its nftables mode, and IPVS mode's device.
 
-Kubernetes: pkg/proxy/iptables/proxier.go, pkg/proxy/nftables/proxier.go
+Kubernetes: pkg/proxy/iptables/proxier.go, pkg/proxy/nftables/proxier.go, pkg/proxy/ipvs/proxier.go
 """
 
 import re
@@ -9,6 +9,8 @@ from kubectl_packetpath.dialects.base import Meaning
 from kubectl_packetpath.trace import Fact
 
 PROGRAM = "kube-proxy"
+IPVS_DEVICE = "kube-ipvs0"
+"""In IPVS mode it has the addresses of all Services."""
 COMMENT = re.compile(r'--comment "?([^"]*)"?')
 NFT_COMMENT = re.compile(r'comment "([^"]*)"')
 SUBJECT = re.compile(r"^([a-z0-9.-]+/[a-z0-9.-]+(?::[a-z0-9.-]+)?)(.*)$")
@@ -27,11 +29,13 @@ class KubeProxy:
     """Reads kube-proxy's own hand."""
 
     def meaning(self, fact: Fact) -> Meaning | None:
-        """From a comment in iptables modes, from the chain's name in nftables mode."""
+        """From a comment in iptables modes, a chain's name in nftables mode, a device in IPVS mode."""
         if fact.section == "nftables":
             return _from_chain(f"{fact.text} {fact.key}")
         if fact.section.startswith("iptables") and "KUBE-" in fact.text:
             return _from_comment(fact.text)
+        if fact.section == "address" and fact.text.endswith(f" dev {IPVS_DEVICE}"):
+            return Meaning(program=PROGRAM, subject="", text="has the address here, for IPVS")
         return None
 
 

@@ -13,13 +13,14 @@ from typing import Any
 
 from packetpath_agent.netns import inside
 from testbed.netns import Namespace
+from testbed.waiting import PATIENCE
 
 KINDS = {
     "tcp": (socket.SOCK_STREAM, socket.IPPROTO_TCP),
     "udp": (socket.SOCK_DGRAM, socket.IPPROTO_UDP),
     "sctp": (socket.SOCK_STREAM, socket.IPPROTO_SCTP),
 }
-TIMEOUT_SECONDS = 2
+TIMEOUT_SECONDS = 0.5 * PATIENCE
 Seen = tuple[str, str, str]
 """How it went, who answered, and which client address they saw."""
 

@@ -6,14 +6,15 @@ Kernel: net/netfilter/xt_ipvs.c
 import struct
 from dataclasses import dataclass
 
-from kubectl_packetpath.packet import Address, Packet
-from kubectl_packetpath.snapshot.absent import Absent, Why
+from kubectl_packetpath.packet import Address, Packet, State
+from kubectl_packetpath.snapshot.ipvs import IpvsConnection
 from kubectl_packetpath.walk.here import Here
 from kubectl_packetpath.walk.xtables.extension import Decision, Extension, Match, Undecided
 from kubectl_packetpath.walk.xtables.fields import address_of, negation, network
 
 PROPERTY, PROTO, ADDRESS, PORT, DIRECTION, METHOD, CONTROL_PORT = 1, 2, 4, 8, 16, 32, 64
 METHODS = {0: "MASQ", 2: "IPIP", 3: "GATE"}
+METHOD_NUMBERS = {"masquerade": 0, "local": 1, "tunnel": 2, "route": 3, "bypass": 4}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,14 +46,41 @@ def unpack(extension: Extension, family: int) -> Spec:
 
 
 def holds(spec: Spec, here: Here, packet: Packet) -> Decision:
-    """Without any virtual server the answer is plain."""
-    del packet
-    servers = here.state.ipvs()
-    if isinstance(servers, Absent) and servers.why is not Why.NOT_LOADED:
-        return Undecided("the IPVS servers are not known")
-    if isinstance(servers, Absent) or not servers:
-        return spec.what == PROPERTY and bool(spec.invert & PROPERTY)
-    return Undecided("the IPVS connection decides")
+    """Only of what IPVS has handled; all but the plain property only of a request on its way to the server."""
+    del here
+    known = packet.balanced
+    if spec.what == PROPERTY:
+        return (known is not None) != bool(spec.invert & PROPERTY)
+    if known is None or not _is_request(packet, known):
+        return False
+    if spec.what & CONTROL_PORT:
+        return Undecided("the port of the controlling connection is not known")
+    checks = (
+        (PROTO, packet.protocol == spec.protocol),
+        (ADDRESS, not (int(known.virtual) ^ int(spec.address[0])) & int(spec.address[1])),
+        (PORT, known.virtual_port == spec.port),
+        (METHOD, METHOD_NUMBERS.get(known.forwarding) == spec.method),
+    )
+    if any(spec.what & bit and fits == bool(spec.invert & bit) for bit, fits in checks):
+        return False
+    return not spec.what & DIRECTION or _direction(spec, packet)
+
+
+def _is_request(packet: Packet, known: IpvsConnection) -> bool:
+    """The kernel looks the connection up by client and server (`conn_out_get`), so before any masquerade."""
+    return (packet.source, packet.sport, packet.destination, packet.dport) == (
+        known.client,
+        known.client_port,
+        known.server,
+        known.server_port,
+    )
+
+
+def _direction(spec: Spec, packet: Packet) -> bool:
+    connection = packet.connection
+    if connection is None or connection.state is State.UNTRACKED:
+        return False
+    return connection.is_reply == bool(spec.invert & DIRECTION)
 
 
 def words(spec: Spec) -> str:
@@ -74,6 +102,4 @@ def words(spec: Spec) -> str:
     )
 
 
-MATCH = Match(
-    name="ipvs", unpack=unpack, holds=holds, words=words, certainty="exact without IPVS; forks with it"
-)
+MATCH = Match(name="ipvs", unpack=unpack, holds=holds, words=words, certainty="exact; forks on --vportctl")
