@@ -1,7 +1,8 @@
 """The Kubernetes API: plain requests, and the streams of `exec`.
 
 The configuration, with contexts, client certificates and credential plugins, is the kubernetes client's work.
-The requests are our own, for its models take longer to load than a question takes to answer.
+The requests are our own, for its models take longer to load than a question takes to answer; nor is it
+loaded at all for a recording.
 
 Kubernetes: https://kubernetes.io/docs/reference/using-api/api-concepts/
 """
@@ -17,9 +18,6 @@ from urllib.parse import urlencode
 
 import urllib3
 import websocket
-from kubernetes import client, config
-from kubernetes.config.config_exception import ConfigException
-from kubernetes.stream.ws_client import get_websocket_url, websocket_proxycare
 
 from kubectl_packetpath.sources.trouble import UnreachableError
 
@@ -63,6 +61,9 @@ class Api:
     @classmethod
     def connect(cls, access: Access) -> "Api":
         """Read the kubeconfig as kubectl does; nothing is sent yet."""
+        from kubernetes import client  # noqa: PLC0415 - see the top
+        from kubernetes.config.config_exception import ConfigException  # noqa: PLC0415
+
         configuration = client.Configuration()
         try:
             context, namespace = _load(access, configuration)
@@ -137,6 +138,8 @@ class Api:
         self, namespace: str, pod: str, command: tuple[str, ...], timeout_seconds: float
     ) -> websocket.WebSocket:
         """Run a program in a pod; its streams are the channels of a websocket."""
+        from kubernetes.stream.ws_client import get_websocket_url, websocket_proxycare  # noqa: PLC0415
+
         query = [("command", word) for word in command]
         query += [(stream, "true") for stream in ("stdin", "stdout", "stderr")]
         host = self.configuration.host
@@ -203,6 +206,9 @@ class Api:
 
 def _load(access: Access, configuration: Any) -> tuple[str, str]:
     """The context's name and namespace; fills the configuration."""
+    from kubernetes import config  # noqa: PLC0415 - see the top
+    from kubernetes.config.config_exception import ConfigException  # noqa: PLC0415
+
     given = access.kubeconfig or os.environ.get("KUBECONFIG", "")
     if not given and not _default_exists() and "KUBERNETES_SERVICE_HOST" in os.environ:
         config.load_incluster_config(client_configuration=configuration)
