@@ -32,7 +32,7 @@ def save(
 ) -> None:
     """Save the cluster's objects that matter, and every node's network state.
 
-    Secrets are never read; environment variables and annotations of pods are left out.
+    Secrets are never read for it; environment variables and annotations of pods are left out.
     """
     with trouble_told():
         from kubectl_packetpath.cli.install import Permission, ready_agents  # noqa: PLC0415

@@ -31,7 +31,7 @@ def _story(found: Story) -> Json:
         "tls": _shown(found.shown) if found.shown is not None else None,
         "dns": _resolution(found.resolution) if found.resolution is not None else None,
         "notes": [clean(note) for note in found.notes],
-        "connections": [{"title": clean(each.title), **document(each.answer)} for each in found.told],
+        "connections": [{"title": clean(each.title), "answer": document(each.answer)} for each in found.told],
     }
 
 

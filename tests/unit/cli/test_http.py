@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from http_routing.recordings import DEMO, path, with_gateway, with_ingress
+from jsonschema import Draft202012Validator
 from typer.testing import CliRunner, Result
 
 from kubectl_packetpath.cli.app import app
@@ -24,7 +25,8 @@ def told(file: Path, *words: str) -> dict[str, Any]:
 
 def ends(connection: dict[str, Any]) -> set[str]:
     """How the ways of a connection end."""
-    return {way["verdict"] for way in connection.get("ways", [connection])}
+    answer = connection["answer"]
+    return {way["verdict"] for way in answer.get("ways", [answer])}
 
 
 def test_an_ingress_is_two_connections(tmp_path: Path) -> None:
@@ -39,8 +41,8 @@ def test_an_ingress_is_two_connections(tmp_path: Path) -> None:
         "from the proxy to the backend",
     ]
     assert [ends(each) for each in request["connections"]] == [{"DELIVERED"}, {"DELIVERED"}]
-    assert {way["question"]["way"] for way in request["connections"][0]["ways"]} == {"NodePort"}
-    backends = {way["question"]["destination"] for way in request["connections"][1]["ways"]}
+    assert {way["question"]["way"] for way in request["connections"][0]["answer"]["ways"]} == {"NodePort"}
+    backends = {way["question"]["destination"] for way in request["connections"][1]["answer"]["ways"]}
     assert len(backends) == 3
 
 
@@ -201,3 +203,20 @@ def test_the_same_way_in_is_told_once(tmp_path: Path) -> None:
     found = run(with_ingress(tmp_path, path("/", "web"), path("/b", "web")), "ingress/shop").stdout
 
     assert found.count("as above: ✔ arrives") == 2
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("ingress/shop",),
+        ("https://shop.test/",),
+        ("http://nowhere.test/",),
+        ("http://web.demo/", "--from", "pod/client"),
+    ],
+)
+def test_every_answer_fits_the_schema(tmp_path: Path, words: tuple[str, ...]) -> None:
+    """That docs/packetpath.schema.json documents."""
+    schema = json.loads((DEMO.parent / "packetpath.schema.json").read_text())
+    file = with_ingress(tmp_path, tls=[{"hosts": ["shop.test"], "secretName": "s"}])
+
+    assert [each.message for each in Draft202012Validator(schema).iter_errors(told(file, *words))] == []
