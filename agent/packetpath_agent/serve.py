@@ -61,6 +61,8 @@ def answer(node: LiveNode, request: Request) -> Snapshot:
         node.read_base()
     else:
         run_walks(node, request)
+    for key in request.flows:
+        node.host().count_flows(key)
     return node.snapshot()
 
 

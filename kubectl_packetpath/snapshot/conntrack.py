@@ -50,6 +50,37 @@ class CpuStatistics:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FlowFilter:
+    """All connections to one address and port, as their clients sent them."""
+
+    destination: Address
+    protocol: int
+    dport: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Taker:
+    """Who answers a part of these connections, by their entries' reply direction."""
+
+    address: Address
+    port: int
+    count: int
+    """Entries; of TCP only those that are opening or open."""
+    unanswered: int = 0
+    """Of them, those that have seen no answer."""
+    samples: tuple[bytes, ...] = ()
+    """Attributes of a few of the entries (after nfgenmsg)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FlowCount:
+    """Where existing connections to one address and port go."""
+
+    key: FlowFilter
+    takers: tuple[Taker, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Conntrack:
     """The connection table of a namespace: all of it, or the flows that were asked about."""
 
@@ -58,6 +89,8 @@ class Conntrack:
     entries: tuple[bytes, ...] | Absent = ()
     """Attributes of each entry (after nfgenmsg)."""
     answers: tuple[FlowAnswer, ...] = ()
+    flows: tuple[FlowCount, ...] = ()
+    """What was asked about existing connections, where `entries` does not hold all of them."""
     count: int = 0
     maximum: int = 0
     statistics: tuple[CpuStatistics, ...] = ()

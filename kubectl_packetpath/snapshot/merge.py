@@ -43,7 +43,10 @@ def _joined(older: NetworkNamespace, newer: NetworkNamespace) -> NetworkNamespac
         elif isinstance(before, Conntrack) and isinstance(after, Conntrack):
             answers = {answer.key: answer for answer in (*before.answers, *after.answers)}
             entries = before.entries if _not_asked(after.entries) else after.entries
-            changes[field.name] = replace(after, answers=tuple(answers.values()), entries=entries)
+            flows = {each.key: each for each in (*before.flows, *after.flows)}
+            changes[field.name] = replace(
+                after, answers=tuple(answers.values()), entries=entries, flows=tuple(flows.values())
+            )
         elif isinstance(before, IpvsTable) and isinstance(after, IpvsTable):
             clients = {answer.client: answer for answer in (*before.answers, *after.answers)}
             entries = before.entries if _not_asked(after.entries) else after.entries

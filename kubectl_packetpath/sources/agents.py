@@ -10,6 +10,8 @@ from typing import TypeVar
 
 from kubectl_packetpath.snapshot import Snapshot
 from kubectl_packetpath.snapshot.codec import RecordingError, decode, encode_value
+from kubectl_packetpath.snapshot.conntrack import FlowFilter
+from kubectl_packetpath.snapshot.flows import NO_FLOWS, Flows
 from kubectl_packetpath.snapshot.merge import merge
 from kubectl_packetpath.snapshot.recorded import RecordedNode
 from kubectl_packetpath.snapshot.state import NodeState
@@ -36,11 +38,19 @@ class Agents:
         self._streams: dict[str, FrameStream] = {}
         self._snapshots: dict[str, Snapshot] = {}
         self._nodes: dict[str, NodeState] = {}
+        self._counted: set[tuple[str, FlowFilter]] = set()
 
-    def open(self, names: Collection[str]) -> None:
-        """Begin with all these nodes at once."""
-        base = encode_value(Request(what="base"))
-        self._all((name for name in names if name not in self._nodes), lambda name: self._take(name, base))
+    def open(self, names: Collection[str], flows: Flows = NO_FLOWS) -> None:
+        """Begin with all these nodes at once; of those that are known, only what was not asked for before."""
+        requests: dict[str, bytes] = {}
+        for name in names:
+            wanted = tuple(key for key in flows.get(name, ()) if (name, key) not in self._counted)
+            self._counted.update((name, key) for key in wanted)
+            if name not in self._nodes:
+                requests[name] = encode_value(Request(what="base", flows=wanted))
+            elif wanted:
+                requests[name] = encode_value(Request(what="walks", flows=wanted))
+        self._all(requests, lambda name: self._take(name, requests[name]))
 
     def node(self, name: str) -> NodeState | None:
         """What is known of a node; its agent is asked when a walk first comes to it."""

@@ -21,6 +21,7 @@ from kubectl_packetpath.cluster.model import Cluster
 from kubectl_packetpath.cluster.objects import cluster_of
 from kubectl_packetpath.snapshot import Snapshot
 from kubectl_packetpath.snapshot.codec import MAGIC, RecordingError, decode
+from kubectl_packetpath.snapshot.flows import NO_FLOWS, Flows
 from kubectl_packetpath.snapshot.recorded import RecordedNode
 from kubectl_packetpath.snapshot.state import NodeState
 from kubectl_packetpath.sources.trouble import BundleError
@@ -99,7 +100,7 @@ class Bundle:
             return
         self._open_archive()
 
-    def open(self, names: Collection[str]) -> None:
+    def open(self, names: Collection[str], flows: Flows = NO_FLOWS) -> None:
         """Nothing to prepare: the file is at hand."""
 
     def node(self, name: str) -> NodeState | None:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from kubectl_packetpath.snapshot.conntrack import FlowFilter
 from kubectl_packetpath.walk.explore import Connections, Originated, ReceivedOn
 
 
@@ -22,6 +23,8 @@ class Request:
     """`base`: the small tables of the node, and which namespaces there are. `walks`: what these walks touch.
     `snapshot`: everything."""
     walks: tuple[Walk, ...] = ()
+    flows: tuple[FlowFilter, ...] = ()
+    """Existing connections of the node's own namespace to count besides."""
 
 
 ANSWER, PROBLEM = b"A", b"E"
