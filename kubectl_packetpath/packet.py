@@ -139,7 +139,9 @@ class Packet:
     encapsulation: str = ""
     """How it is carried, by the kind of the device that wrapped it: `vxlan`, `ipip`, `wireguard`, …"""
     vni: int | None = None
-    """VXLAN or Geneve network identifier, or GRE key."""
+    """VXLAN or Geneve network identifier, GRE key, or the SPI of ESP."""
+    decrypted: bool = False
+    """IPsec has decrypted it in this namespace."""
     asked: Address | None = None
     """Whose link address somebody out of sight has to tell, before the frame can be sent to it."""
     about: Flow | None = None

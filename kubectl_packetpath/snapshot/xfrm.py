@@ -53,6 +53,8 @@ class XfrmState:
     mode: str
     reqid: int = 0
     if_id: int = 0
+    udp_port: int | None = None
+    """It travels in UDP to this port (NAT traversal)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,7 +13,7 @@ from kubectl_packetpath.trace import Ending, Outcome, Step, StepKind, Verdict
 from kubectl_packetpath.walk import tunnels, xfrm
 from kubectl_packetpath.walk.delivery import deliver
 from kubectl_packetpath.walk.fitting import Sender, fitted
-from kubectl_packetpath.walk.here import Hook, ended, scaled, unknown
+from kubectl_packetpath.walk.here import Here, Hook, ended, scaled, unknown
 from kubectl_packetpath.walk.hooks import run_hook
 from kubectl_packetpath.walk.input_route import Decision, route_input
 from kubectl_packetpath.walk.neighbours import resolve
@@ -73,17 +73,29 @@ def _local(place: Place, outcome: Outcome, ports: Ports) -> Iterator[Departure]:
         branch = below(outcome, result)
         if branch.verdict == SENT_ON:
             yield Departure(outcome=branch, sent_on=True)
-        elif branch.ending is None and branch.packet.inner is not None:
-            yield tunnels.unwrap(place, branch)
+        elif branch.ending is not None:
+            yield Departure(outcome=branch)
         else:
-            yield Departure(outcome=branch if branch.ending is not None else deliver(here, branch, place.own))
+            yield _handed(place, here, branch, ports)
+
+
+def _handed(place: Place, here: Here, outcome: Outcome, ports: Ports) -> Departure:
+    """To whatever takes it here: IPsec, a tunnel, or a socket."""
+    if outcome.packet.encapsulation == "esp":
+        return xfrm.opened(place, outcome, ports.device)
+    refused = xfrm.unbelieved(place, outcome, "in")
+    if refused is not None:
+        return Departure(outcome=refused)
+    if outcome.packet.inner is not None:
+        return tunnels.unwrap(place, outcome)
+    return Departure(outcome=deliver(here, outcome, place.own))
 
 
 def _forward(place: Place, outcome: Outcome, ports: Ports, way: Way) -> Iterator[Departure]:
     device = way.device
     if device is None:
         raise ValueError("a way onward without a device")
-    lost = _not_forwardable(outcome)
+    lost = xfrm.unbelieved(place, outcome, "fwd") or _not_forwardable(outcome)
     outcome = lost or fitted(outcome, way, device, Sender.ROUTER)
     if outcome.ending is not None:
         yield Departure(outcome=outcome)
@@ -125,9 +137,9 @@ def send_out(
         if branch.ending is not None:
             yield Departure(outcome=branch)
             continue
-        policy = xfrm.matching(place.state, branch.packet)
-        if policy is not None:
-            yield Departure(outcome=unknown(branch, f"{place.node.name}: {policy} is not modelled"))
+        protected = xfrm.protected(place, branch)
+        if protected is not None:
+            yield protected
         elif not neighbour or device.is_loopback:
             yield Departure(outcome=branch, device=device)
         else:

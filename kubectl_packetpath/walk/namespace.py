@@ -185,18 +185,20 @@ def _leave(place: Place, outcome: Outcome, decision: OutputDecision) -> Iterator
     yield from send_out(place, outcome, way, device)
 
 
-def _balanced(place: Place, departures: Iterator[Departure]) -> Iterator[Departure]:
-    """What IPVS takes out of a hook goes on to its server."""
+def _sent_on(place: Place, departures: Iterator[Departure]) -> Iterator[Departure]:
+    """What IPVS takes out of a hook goes on to its server, and what IPsec has encrypted takes its own way out."""
     for departure in departures:
         if departure.sent_on:
-            yield from send_on(place, departure.outcome)
+            yield from _sent_on(place, send_on(place, departure.outcome))
+        elif departure.secured:
+            yield from _sent_on(place, _secured(place, departure.outcome))
         else:
             yield departure
 
 
 def _settled(place: Place, departures: Iterator[Departure], loopbacks: int) -> Iterator[Departure]:
     """Follow what does not really leave: loopback, a tunnel, and a bridge that still has to choose a port."""
-    for departure in _balanced(place, departures):
+    for departure in _sent_on(place, departures):
         device, outcome = departure.device, departure.outcome
         if device is None or outcome.ending is not None or departure.into is not None:
             yield departure
@@ -219,6 +221,13 @@ def _settled(place: Place, departures: Iterator[Departure], loopbacks: int) -> I
                 yield from _settled(place, _wrapped(place, told, device), loopbacks + 1)
             else:
                 yield told
+
+
+def _secured(place: Place, outcome: Outcome) -> Iterator[Departure]:
+    """The packet that IPsec made takes its way out like any other of this host."""
+    for decision in route_wrapped(place.here(Hook.OUTPUT), outcome.packet, None):
+        branch = replace(outcome, weight=scaled(outcome.weight, decision.weight))
+        yield from _output(place, branch, decision)
 
 
 def _wrapped(place: Place, departure: Departure, tunnel: Link) -> Iterator[Departure]:

@@ -70,6 +70,8 @@ class Departure:
     """The frame has been given to a port by a bridge; a routed packet still has to pass one."""
     into: NamespaceState | None = None
     """The namespace of the device, where that is not this one: a device that shares the wire takes the frame."""
+    secured: bool = False
+    """IPsec has encrypted it: the outer packet has to find its way."""
     comes_in: bool = False
     """It does not leave by the device but comes in by it: a tunnel has unwrapped it."""
     sent_on: bool = False

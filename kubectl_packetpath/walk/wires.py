@@ -75,7 +75,15 @@ def scrubbed(packet: Packet, *, keep_mark: bool) -> Packet:
     mark = packet.mark if keep_mark else 0
     inner = scrubbed(packet.inner, keep_mark=False) if packet.inner is not None else None
     return replace(
-        packet, connection=None, balanced=None, mark=mark, priority=0, uid=None, gid=None, inner=inner
+        packet,
+        connection=None,
+        balanced=None,
+        mark=mark,
+        priority=0,
+        uid=None,
+        gid=None,
+        decrypted=False,
+        inner=inner,
     )
 
 

@@ -15,7 +15,7 @@ from packetpath_agent.wire import NETLINK_XFRM, Netlink, again
 
 GETSA, GETPOLICY = 18, 21
 POLICY_BYTES, STATE_BYTES, TEMPLATE_BYTES = 168, 224, 64
-TEMPLATES, MARK, IF_ID = 5, 21, 31
+IN_UDP, TEMPLATES, MARK, IF_ID = 4, 5, 21, 31
 SOCKET_POLICY = 3
 """From here on a direction is that of a policy which belongs to one socket."""
 DIRECTIONS = {0: "in", 1: "out", 2: "fwd"}
@@ -91,6 +91,7 @@ def _state(body: bytes) -> XfrmState:
         mode=MODES.get(mode, str(mode)),
         reqid=reqid,
         if_id=struct.unpack_from("=I", parts.get(IF_ID, bytes(4)))[0],
+        udp_port=int.from_bytes(parts[IN_UDP][4:6], "big") if IN_UDP in parts else None,
     )
 
 

@@ -80,7 +80,7 @@ def capturing(made: Lab, *places: str) -> Iterator[Capture]:
     """Listen at `namespace/device` places."""
     capture = Capture()
     try:
-        for place in places:
+        for place in dict.fromkeys(places):
             namespace, device = place.split("/")
             with made[namespace].path.open() as handle, inside(handle.fileno()):
                 listener = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(ETH_P_ALL))
@@ -167,6 +167,8 @@ def told(path: Path, *places: str) -> list[Seen]:
             if came is not None and packet is not None and f"{namespace}/{came[1]}" in places:
                 seen.append(Seen(namespace=namespace, device=came[1], layers=tuple(_told(packet))))
             packet = step.after or packet
+        if packet is not None and all(step.kind is not StepKind.RESOLVED for step in hop.steps):
+            packet = replace(packet, source_mac="", destination_mac="")
     return seen
 
 

@@ -20,7 +20,7 @@ from kubectl_packetpath.snapshot.routing import (
 )
 from kubectl_packetpath.snapshot.sockets import Socket
 from kubectl_packetpath.snapshot.state import NamespaceState
-from kubectl_packetpath.snapshot.xfrm import XfrmPolicy
+from kubectl_packetpath.snapshot.xfrm import XfrmPolicy, XfrmState
 from kubectl_packetpath.walk.here import Here, Hook
 
 NOTHING = Absent(why=Why.NOT_LOADED)
@@ -162,6 +162,10 @@ class WrittenState:
     def xfrm_policies(self) -> tuple[XfrmPolicy, ...]:
         """As written."""
         return self.encryption
+
+    def xfrm_states(self) -> tuple[XfrmState, ...]:
+        """None."""
+        return ()
 
 
 @dataclass(slots=True, kw_only=True)
