@@ -108,11 +108,6 @@ def _to_backend(plan: Plan, share: Share, cluster: Cluster, notes: list[str]) ->
         )
         return
     targets = list(_targets(plan, service, port, cluster))
-    if plan.settings.reach is Reach.UNKNOWN:
-        notes.append(
-            f"How {plan.controller.product} reaches its backends is not known here: asked as if it sent straight to "
-            "the endpoints."
-        )
     for start, target in product(_starts(plan, cluster), targets):
         question = _from(start, target, cluster)
         if question is not None:

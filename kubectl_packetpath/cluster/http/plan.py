@@ -11,7 +11,7 @@ from kubectl_packetpath.cluster.http.asking import HttpWish
 from kubectl_packetpath.cluster.http.backends import problem_of, service_of_backend
 from kubectl_packetpath.cluster.http.classes import Serving, by_controller, serving
 from kubectl_packetpath.cluster.http.controllers import controller_named
-from kubectl_packetpath.cluster.http.controllers.base import Controller
+from kubectl_packetpath.cluster.http.controllers.base import Controller, Reach
 from kubectl_packetpath.cluster.http.decision import Decision, Reference, Result
 from kubectl_packetpath.cluster.http.entrance import Entrance, entrance
 from kubectl_packetpath.cluster.http.examples import changed, of_attachment, of_ingress
@@ -146,7 +146,7 @@ def _applied(
     ]
     return Plan(
         request=request,
-        decision=found.decision,
+        decision=_with_reach(found.decision, found.settings, found.controller),
         controller=found.controller,
         name=found.name,
         settings=found.settings,
@@ -274,7 +274,7 @@ def _of_world(
     settings = replace(settings_of(controller, None, service), passthrough=passes)
     return Plan(
         request=request,
-        decision=decision,
+        decision=_with_reach(decision, settings, controller),
         controller=controller,
         name=name,
         settings=settings,
@@ -282,6 +282,17 @@ def _of_world(
         gateway=world.gateway,
         listener=listener,
     )
+
+
+def _with_reach(decision: Decision, settings: Settings, controller: Controller) -> Decision:
+    """A doubt where it is not known how the proxy sends to its backends."""
+    if settings.reach is not Reach.UNKNOWN or decision.result is not Result.FORWARDED:
+        return decision
+    doubt = (
+        f"how {controller.product} reaches its backends is not known here: asked as if it sent straight to the "
+        "endpoints"
+    )
+    return replace(decision, doubts=(*decision.doubts, doubt))
 
 
 def _of_url(wish: HttpWish, cluster: Cluster) -> tuple[Plan, ...]:
