@@ -9,6 +9,7 @@ from kernel.lab import Lab, LabNode, lab, question
 
 from kubectl_packetpath.snapshot import PodReference
 from kubectl_packetpath.trace import Path, Trace
+from kubectl_packetpath.walk.budget import Budget, budget
 from kubectl_packetpath.walk.cluster import Cluster, Place, PlaceKind, Query, trace
 from kubectl_packetpath.walk.underlay import Underlay
 
@@ -44,9 +45,12 @@ class Nodes:
     ) -> Trace:
         """What the walk says of a packet from the pod on a."""
         with self.cluster() as cluster:
-            place = Place(kind=PlaceKind.POD, node="a", pod=PodReference(namespace="lab", name="pod-a"))
-            packet = replace(question(target, port, protocol), size_bytes=size)
-            return trace(Query(title="", place=place, packet=packet), cluster)
+            return trace(asked(target, protocol, port, size), cluster)
+
+    def budget(self, target: str = PODS["b"], protocol: str = "udp") -> Budget:
+        """How long such a packet may be."""
+        with self.cluster() as cluster:
+            return budget(asked(target, protocol, PORT, 60), cluster)
 
     def path(self, target: str = PODS["b"], protocol: str = "tcp") -> Path:
         """The only path."""
@@ -66,6 +70,12 @@ class Nodes:
                 ip_address(each): name for table in (UNDERLAY, UNDERLAY6) for name, each in table.items()
             }
             yield Cluster(nodes=nodes, underlay=Underlay(nodes=owners))
+
+
+def asked(target: str, protocol: str, port: int, size: int) -> Query:
+    """A packet from the pod on a."""
+    place = Place(kind=PlaceKind.POD, node="a", pod=PodReference(namespace="lab", name="pod-a"))
+    return Query(title="", place=place, packet=replace(question(target, port, protocol), size_bytes=size))
 
 
 @contextmanager

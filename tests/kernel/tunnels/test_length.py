@@ -201,3 +201,34 @@ def test_the_far_end_of_the_wire_is_shorter(wired: Nodes) -> None:
     assert way.ending.verdict is Verdict.TOO_BIG
     assert way.ending.reason == "1490 bytes do not fit into the 1400 of eth0 of b, and nobody is told"
     assert sent(wired, 1440) == "timeout"
+
+
+def test_the_budget_of_a_way(wired: Nodes) -> None:
+    """The longest packet that passes really does, and one byte more does not."""
+    found = wired.budget()
+
+    assert found.packet_bytes == MTU
+    assert found.payload_bytes == MTU - 28
+    assert found.limit.startswith("1451 bytes do not fit into the 1450 of flannel.1")
+    assert found.pieces_from is None
+    assert sent(wired, MTU) == "reached"
+    assert sent(wired, MTU + 1) == "told"
+
+
+def test_the_budget_of_a_way_with_pieces(bare: Nodes) -> None:
+    """From 1451 bytes on the outer packet is cut; the wire of the pod is the limit."""
+    full(bare)
+
+    found = bare.budget()
+
+    assert (found.packet_bytes, found.pieces_from) == (1500, 1451)
+
+
+def test_the_budget_ends_where_the_answer_does_not_fit(wired: Nodes) -> None:
+    """The way back may be narrower."""
+    wired.host("b", "link set flannel.1 mtu 1280")
+
+    found = wired.budget()
+
+    assert found.packet_bytes == 1280
+    assert "1280 of flannel.1" in found.limit
