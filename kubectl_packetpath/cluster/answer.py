@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from kubectl_packetpath.cluster.flows import Existing
 from kubectl_packetpath.cluster.model import Cluster, Service
 from kubectl_packetpath.cluster.policy.enforcement import Enforcement
 from kubectl_packetpath.cluster.policy.judged import Judged
@@ -24,6 +25,8 @@ class Answered:
     trace: Trace
     policies: tuple[Judged | None, ...] = ()
     """What policies say of each path of the trace; empty: nobody asked."""
+    flows: tuple[Existing, ...] = ()
+    """Existing connections to the same address and port on the node where this way begins, the pinned ones first."""
 
     def policy_of(self, path: Path) -> Judged | None:
         """What policies say of one of the paths."""

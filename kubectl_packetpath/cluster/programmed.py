@@ -13,12 +13,9 @@ from kubectl_packetpath.cluster.absence import endpoints_of
 from kubectl_packetpath.cluster.answer import Answered
 from kubectl_packetpath.cluster.ask import TargetKind
 from kubectl_packetpath.cluster.model import Cluster, Service
-from kubectl_packetpath.cluster.question import Expected
+from kubectl_packetpath.cluster.question import PROXIED, Expected
 from kubectl_packetpath.packet import Address
 from kubectl_packetpath.trace import Path, StepKind
-
-PROXIED = frozenset({"ClusterIP", "NodePort", "LoadBalancer", "ExternalIP"})
-"""Ways in that a proxy has to translate."""
 
 ROUNDING = 1e-6
 """What the kernel's 32-bit shares of chance may be off together."""

@@ -6,6 +6,9 @@ from kubectl_packetpath.cluster.ask import Target, TargetKind
 from kubectl_packetpath.cluster.model import Pod, Service
 from kubectl_packetpath.packet import PROTOCOL_NAMES, Address, endpoint
 
+PROXIED = frozenset({"ClusterIP", "NodePort", "LoadBalancer", "ExternalIP"})
+"""Ways in that a proxy has to translate."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Start:

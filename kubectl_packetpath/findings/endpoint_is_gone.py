@@ -9,7 +9,8 @@ Kubernetes: https://kubernetes.io/docs/concepts/services-networking/endpoint-sli
 from collections.abc import Iterator
 
 from kubectl_packetpath.cluster.answer import Answer, Answered
-from kubectl_packetpath.cluster.programmed import PROXIED, chosen_by, compared
+from kubectl_packetpath.cluster.programmed import chosen_by, compared
+from kubectl_packetpath.cluster.question import PROXIED
 from kubectl_packetpath.findings.base import Finding, Problem
 from kubectl_packetpath.findings.proxies import remedies
 from kubectl_packetpath.findings.sight import service_of

@@ -8,8 +8,8 @@ Kubernetes: https://kubernetes.io/docs/concepts/services-networking/dual-stack/
 from collections.abc import Iterator
 
 from kubectl_packetpath.cluster.answer import Answer, Answered
-from kubectl_packetpath.cluster.programmed import PROXIED
 from kubectl_packetpath.cluster.published import expected_endpoints
+from kubectl_packetpath.cluster.question import PROXIED
 from kubectl_packetpath.findings.base import Finding, Problem
 from kubectl_packetpath.findings.sight import api, losses, port_of, service_of
 

@@ -10,7 +10,7 @@ Kubernetes: https://kubernetes.io/docs/reference/networking/virtual-ips/#traffic
 from collections.abc import Iterator
 
 from kubectl_packetpath.cluster.answer import Answer, Answered
-from kubectl_packetpath.cluster.programmed import PROXIED
+from kubectl_packetpath.cluster.question import PROXIED
 from kubectl_packetpath.findings.base import Finding, Problem
 from kubectl_packetpath.findings.sight import api, is_translated, losses, service_of
 from kubectl_packetpath.trace import Verdict

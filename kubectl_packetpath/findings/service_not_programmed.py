@@ -10,7 +10,8 @@ Kubernetes: pkg/proxy/iptables/proxier.go syncProxyRules, pkg/util/iptables/moni
 from collections.abc import Iterator
 
 from kubectl_packetpath.cluster.answer import Answer, Answered
-from kubectl_packetpath.cluster.programmed import PROXIED, chosen_by, promised
+from kubectl_packetpath.cluster.programmed import chosen_by, promised
+from kubectl_packetpath.cluster.question import PROXIED
 from kubectl_packetpath.findings.base import Finding, Problem
 from kubectl_packetpath.findings.proxies import remedies, traces_of_proxy
 from kubectl_packetpath.findings.sight import api, losses, service_of

@@ -18,8 +18,6 @@ from kubectl_packetpath.trace import Ending, Fact, Hop, Path, Step, StepKind, Ve
 from kubectl_packetpath.walk.cluster import namespace_of
 
 T = TypeVar("T")
-IN_WAY = ("ClusterIP", "NodePort", "LoadBalancer", "ExternalIP")
-"""Ways in that a proxy has to translate."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

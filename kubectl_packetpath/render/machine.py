@@ -12,6 +12,7 @@ from kubectl_packetpath.cluster.question import Question
 from kubectl_packetpath.findings import findings, findings_at_all
 from kubectl_packetpath.packet import PROTOCOL_NAMES, Packet
 from kubectl_packetpath.render.findings import fact_of, finding_of
+from kubectl_packetpath.render.flows import flow_of
 from kubectl_packetpath.render.policies import enforcement_of, sides_of
 from kubectl_packetpath.render.style import Style, clean
 from kubectl_packetpath.trace import Hop, Path, Step
@@ -50,6 +51,7 @@ def _way(answer: Answer, way: Answered) -> Json:
         "verdict": str(way.verdict),
         "paths": [_path(path) | _policies(way, path) for path in paths],
         "findings": [finding_of(each) for each in findings(answer, way)],
+        "flows": [flow_of(each) for each in way.flows],
         "unknown": list(dict.fromkeys(clean(text) for path in paths for text in _not_known(way, path))),
         "nodes_missing": _missing(answer.nodes_missing, touched),
     }

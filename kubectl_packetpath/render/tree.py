@@ -11,6 +11,7 @@ from kubectl_packetpath.cluster.policy.verdict import Says
 from kubectl_packetpath.findings import Finding, findings, findings_at_all
 from kubectl_packetpath.packet import PROTOCOL_NAMES, endpoint
 from kubectl_packetpath.render.findings import advice
+from kubectl_packetpath.render.flows import lines as flow_lines
 from kubectl_packetpath.render.grouping import Branch, Group, branches, groups
 from kubectl_packetpath.render.policies import details, line_of
 from kubectl_packetpath.render.style import SIGNS, Style, clean, command_lines, wrapped
@@ -74,7 +75,7 @@ class Tree:
         whole = len(found) == 1 and len(found[0].paths) == 1
         if whole:
             yield from self._path(way, found[0].example, found[0].example.hops, "  ")
-            yield from self._found(way)
+            yield from self._found(group)
             return
         for hop in hops:
             yield from self._hop(hop, "│ ", last=None)
@@ -84,7 +85,7 @@ class Tree:
             yield self._branch_title(way, branch, "└─" if last else "├─")
             rest = branch.example.hops[len(hops) :]
             yield from self._path(way, branch.example, rest, "     " if last else "│    ")
-        yield from self._found(way)
+        yield from self._found(group)
 
     def _brief(self, group: Group) -> Iterator[str]:
         """Only where it may end."""
@@ -169,11 +170,16 @@ class Tree:
             if path.reply is not None:
                 self.why[id(path.reply)] = own
 
-    def _found(self, way: Answered) -> Iterator[str]:
-        """What is wrong and was not said at the hop that loses the packet."""
-        for each in findings(self.answer, way):
-            if each.id not in self.said or not (each.paths or each.message in self.said):
-                yield from self._finding(each, "  ")
+    def _found(self, group: Group) -> Iterator[str]:
+        """What is wrong and was not said at the hop that loses the packet, and where existing connections go."""
+        for way in group.ways:
+            for each in findings(self.answer, way):
+                new = each.id not in self.said if way is group.example else not each.paths
+                if new or not (each.paths or each.message in self.said):
+                    yield from self._finding(each, "  ")
+            if self.wide:
+                for line in flow_lines(way.flows):
+                    yield from self._under(line, "  ", self.style.faint)
 
     def _finding(self, each: Finding, indent: str) -> Iterator[str]:
         yield from self._under(f"! {each.code} {clean(each.title)}", indent, self.style.bad)

@@ -14,8 +14,10 @@ from kubectl_packetpath.cluster.policy.enforcement import enforcement
 from kubectl_packetpath.cluster.question import Expansion, Question, Start
 from kubectl_packetpath.packet import TCP, Packet
 from kubectl_packetpath.snapshot import PodReference
+from kubectl_packetpath.snapshot.flows import NO_FLOWS, Flows
 from kubectl_packetpath.snapshot.state import NodeState
 from kubectl_packetpath.sources.enforcers import signs_of, with_policies
+from kubectl_packetpath.sources.flows import flows_wanted, with_flows
 from kubectl_packetpath.sources.naming import Namer
 from kubectl_packetpath.trace import Trace
 from kubectl_packetpath.walk.cluster import Cluster as WalkCluster
@@ -34,8 +36,8 @@ class Supplier(Protocol):
     def missing(self) -> Mapping[str, str]:
         """Nodes that cannot be looked at, and why."""
 
-    def open(self, names: Collection[str]) -> None:
-        """These nodes will be asked for: what takes time may be done for all of them at once."""
+    def open(self, names: Collection[str], flows: Flows = NO_FLOWS) -> None:
+        """These nodes will be asked for, and to count these connections: for all of them at once."""
 
     def node(self, name: str) -> NodeState | None:
         """What is known of a node so far; None: it is missing."""
@@ -50,7 +52,7 @@ def answer(target: str, expansion: Expansion, cluster: Cluster, supplier: Suppli
     namer = Namer(cluster=cluster, node=supplier.node)
     names = {question.start.node for question in expansion.questions}
     names |= {each.node for question in expansion.questions for each in question.expected}
-    supplier.open({name for name in names if name})
+    supplier.open({name for name in names if name}, flows_wanted(expansion.questions))
     traces = traces_of(queries, cluster, supplier)
     ways = [
         Answered(question=question, trace=namer.named(found, question))
@@ -59,6 +61,7 @@ def answer(target: str, expansion: Expansion, cluster: Cluster, supplier: Suppli
     touched = {hop.node for way in ways for path in way.trace.paths for hop in path.hops}
     enforced = enforcement(cluster.daemonsets, signs_of(ways, supplier.node))
     ways = with_policies(ways, cluster, enforced)
+    ways = with_flows(ways, cluster, expansion.service, supplier.node)
     missing = {name: why for name, why in supplier.missing.items() if name in touched}
     return Answer(
         target=target,
