@@ -20,7 +20,7 @@ from kubectl_packetpath.snapshot.routing import (
 )
 from kubectl_packetpath.snapshot.sockets import Socket
 from kubectl_packetpath.snapshot.state import NamespaceState
-from kubectl_packetpath.snapshot.xfrm import XfrmPolicy, XfrmState
+from kubectl_packetpath.snapshot.xfrm import WireguardDevice, XfrmPolicy, XfrmState
 from kubectl_packetpath.walk.here import Here, Hook
 
 NOTHING = Absent(why=Why.NOT_LOADED)
@@ -88,6 +88,8 @@ class WrittenState:
     settings: dict[str, str] = field(default_factory=dict)
     flows: dict[FlowKey, bytes] = field(default_factory=dict)
     encryption: tuple[XfrmPolicy, ...] = ()
+    associations: tuple[XfrmState, ...] = ()
+    guarded: tuple[WireguardDevice, ...] = ()
     virtual: tuple[VirtualServer, ...] = ()
     balanced: tuple[bytes, ...] = ()
 
@@ -164,8 +166,12 @@ class WrittenState:
         return self.encryption
 
     def xfrm_states(self) -> tuple[XfrmState, ...]:
-        """None."""
-        return ()
+        """As written."""
+        return self.associations
+
+    def wireguard(self) -> tuple[WireguardDevice, ...]:
+        """As written."""
+        return self.guarded
 
 
 @dataclass(slots=True, kw_only=True)
