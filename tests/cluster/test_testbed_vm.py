@@ -3,96 +3,36 @@
 import subprocess
 import sys
 from contextlib import ExitStack
-from dataclasses import dataclass
-from functools import partial
-from ipaddress import ip_address
 from pathlib import Path
 
 import pytest
+from cluster.vm_stage import NODES, TRIES, Stage, balanced_stage, stage_of
 
 from kubectl_packetpath.snapshot.absent import Absent
 from kubectl_packetpath.snapshot.codec import decode
 from kubectl_packetpath.snapshot.recorded import RecordedNode
-from testbed.addresses import Address
-from testbed.cluster import Cluster, is_ready
-from testbed.control import Node, Pod
+from testbed.cluster import Cluster
 from testbed.traffic import Reached, attempt, connect, pods_reached, sctp_server
-from testbed.waiting import wait_until
-from testbed.workloads import SCTP_PORT, TCP_PORT, Server
+from testbed.workloads import SCTP_PORT, TCP_PORT
 
 pytestmark = [pytest.mark.vm, pytest.mark.cluster]
 wireguard = pytest.mark.bed(nodes=2, proxy="ipvs", network="flannel-wireguard", family="dual")
 ipip = pytest.mark.bed(nodes=2, proxy="none", network="flannel-ipip")
-NODES = ("node1", "node2")
-TRIES = 8
-"""IPVS takes turns (rr), so a few connections see all servers."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Stage:
-    """One server on each node, all behind one Service, and each behind one of its own."""
-
-    cluster: Cluster
-    pods: dict[str, Pod]
-    services: dict[str, dict[int, Address]]
-    """Per Service: its ClusterIP in each IP version."""
-    node_ports: dict[str, int]
-
-    @property
-    def names(self) -> set[str]:
-        """All servers."""
-        return {pod.name for pod in self.pods.values()}
-
-
-STAGES: dict[str, Stage] = {}
-BALANCED: set[str] = set()
 TCP = 6
 
 
 @pytest.fixture
 def stage(cluster: Cluster) -> Stage:
     """The servers, made once per cluster."""
-    if cluster.spec.name not in STAGES:
-        STAGES[cluster.spec.name] = _set(cluster)
-    return STAGES[cluster.spec.name]
-
-
-def _set(cluster: Cluster) -> Stage:
-    space, kube = "vm", cluster.kube
-    cluster.create_namespace(space)
-    families = len(cluster.spec.family.versions)
-    everyone = Server(name="everyone", namespace=space)
-    kube.apply(everyone.service(type="NodePort", families=families))
-    for node in NODES:
-        server = Server(name=f"on-{node}", namespace=space, node=node)
-        pod = server.pod()
-        pod["metadata"]["labels"] = everyone.labels | {"node": node}
-        kube.apply(pod, server.service(selector={"node": node}, families=families))
-    wait_until("the servers are ready", lambda: all(map(is_ready, kube.list("Pod", space))))
-    found = {each["metadata"]["name"]: each["spec"] for each in kube.list("Service", space)}
-    addresses = {name: [ip_address(ip) for ip in spec["clusterIPs"]] for name, spec in found.items()}
-    return Stage(
-        cluster=cluster,
-        pods={node: cluster.pod(space, f"on-{node}") for node in NODES},
-        services={name: {each.version: each for each in listed} for name, listed in addresses.items()},
-        node_ports={each["name"]: each["nodePort"] for each in found["everyone"]["ports"]},
-    )
+    return stage_of(cluster)
 
 
 @pytest.fixture
-def balanced(stage: Stage) -> Stage:
+def balanced(cluster: Cluster) -> Stage:
     """The servers, once every node's proxy knows all of them."""
-    if stage.cluster.spec.name not in BALANCED:
-        for node in stage.cluster.nodes:
-            for version in stage.cluster.plan.versions:
-                wait_until(f"{node.name} knows the servers", partial(_sees_all, stage, node, version))
-        BALANCED.add(stage.cluster.spec.name)
-    return stage
-
-
-def _sees_all(stage: Stage, node: Node, version: int) -> bool:
-    seen = attempt(node, stage.services["everyone"][version], 80, count=2 * TRIES)
-    return set(pods_reached(seen)) == stage.names and all(isinstance(each, Reached) for each in seen)
+    return balanced_stage(cluster)
 
 
 @wireguard

@@ -3,12 +3,13 @@
 The rules are those that kube-proxy makes in IPVS mode, as far as they touch these packets.
 """
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from fractions import Fraction
 
-from kernel.ipvs.traffic import Seen, Servers
+from kernel.ipvs.traffic import Seen, Servers, attempts
 from kernel.lab import Lab, identity, lab, question
 
 from kubectl_packetpath.snapshot.state import NodeState
@@ -32,7 +33,7 @@ def pod(name: str, version: int = 4) -> str:
 
 
 @contextmanager
-def bench(name: str, *, tracked: bool = True, bridged: bool = False) -> Iterator[Lab]:
+def bench(name: str, *, tracked: bool = True, bridged: str = "") -> Iterator[Lab]:
     """The namespaces and their servers, without a virtual server yet."""
     servers = Servers()
     with lab(name) as made:
@@ -71,7 +72,7 @@ def bench(name: str, *, tracked: bool = True, bridged: bool = False) -> Iterator
             servers.close()
 
 
-def _wire_pods(made: Lab, *, bridged: bool) -> None:
+def _wire_pods(made: Lab, *, bridged: str) -> None:
     node = made["node"]
     if bridged:
         node.ip("link add cni0 type bridge", "link set cni0 up", "addr add 10.1.0.1/16 dev cni0")
@@ -81,6 +82,8 @@ def _wire_pods(made: Lab, *, bridged: bool) -> None:
         if bridged:
             gateway, gateway6, length, length6 = "10.1.0.1", "fd00:1::1", 16, 32
             node.ip(f"link set {name} master cni0")
+            if bridged == "hairpin":
+                node.ip(f"link set {name} type bridge_slave hairpin on")
         else:
             gateway, gateway6, length, length6 = f"10.1.{number}.1", f"fd00:1:{number}::1", 24, 64
             node.ip(f"addr add {gateway}/24 dev {name}", f"addr add {gateway6}/64 dev {name} nodad")
@@ -121,16 +124,38 @@ def masquerade(made: Lab, *, everyone: bool = False) -> None:
         made.load("node", program, rules)
 
 
-def predicted(made: Lab, who: str, target: str, port: int, protocol: str = "tcp") -> Weights:
-    """What the walk says a client sees, answers included, and how often."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """One client's question."""
+
+    who: str
+    target: str
+    port: int
+    protocol: str = "tcp"
+
+
+def predicted(made: Lab, asked: Asked, node: NodeState | None = None) -> Weights:
+    """What the walk says a client sees, answers included, and how often; the state is read now unless it is given."""
+    if node is None:
+        with made.node() as fresh:
+            return predicted(made, asked, fresh)
     found: Weights = defaultdict(Fraction)
-    start = explore.Originated(namespace=identity(made[who]), packet=question(target, port, protocol))
-    with made.node() as node:
-        for path in explore.run(node, start):
-            for seen, weight in _outcome(made, node, path):
-                before = found[seen]
-                found[seen] = None if before is None or weight is None else before + weight
+    packet = question(asked.target, asked.port, asked.protocol)
+    start = explore.Originated(namespace=identity(made[asked.who]), packet=packet)
+    for path in explore.run(node, start):
+        for seen, weight in _outcome(made, node, path):
+            before = found[seen]
+            found[seen] = None if before is None or weight is None else before + weight
     return dict(found)
+
+
+def happened(made: Lab, asked: Asked, said: Weights, count: int = 1) -> Weights:
+    """What real connections see; what should be lost is not waited for as long."""
+    lost = {seen[0] for seen in said} == {"timeout"}
+    seen = attempts(
+        made[asked.who], (asked.target, asked.port, asked.protocol), 1 if lost else count, quick=lost
+    )
+    return {each: Fraction(times, seen.total()) for each, times in seen.items()}
 
 
 def _outcome(made: Lab, node: NodeState, path: explore.NodePath) -> Iterator[tuple[Seen, Fraction | None]]:
@@ -151,8 +176,3 @@ def _as_seen(ending: Ending) -> str:
     if ending.verdict in {Verdict.REFUSED, Verdict.REJECTED, Verdict.NO_BACKEND}:
         return "refused"
     return {Verdict.NO_ROUTE: "unreachable", Verdict.UNKNOWN: "unknown"}.get(ending.verdict, "timeout")
-
-
-def shares(seen: Counter[Seen]) -> Weights:
-    """How often each thing happened."""
-    return {each: Fraction(count, seen.total()) for each, count in seen.items()}

@@ -1,18 +1,30 @@
 """IPVS beyond a single new connection: pinned clients, marks, old connections, servers that are gone, rules that ask."""
 
+import select
 import socket
 from collections.abc import Iterator
 from dataclasses import replace
 from ipaddress import ip_address
 
 import pytest
-from kernel.ipvs.bench import VIP, bench, masquerade, pod, predicted, serve_virtually, shares
-from kernel.ipvs.traffic import attempts, within
+from kernel.ipvs.bench import (
+    VIP,
+    Asked,
+    Weights,
+    bench,
+    happened,
+    masquerade,
+    pod,
+    predicted,
+    serve_virtually,
+)
+from kernel.ipvs.traffic import within
 from kernel.lab import Lab, question, walk
 
-from kubectl_packetpath.snapshot.ipvs import decode_line
+from kubectl_packetpath.snapshot.ipvs import IpvsConnection, decode_line
 from kubectl_packetpath.trace import Verdict
 from testbed.netns import succeed
+from testbed.waiting import wait_until
 
 pytestmark = pytest.mark.vm
 
@@ -48,29 +60,35 @@ def made() -> Iterator[Lab]:
         yield made
 
 
+def agree(made: Lab, asked: Asked, count: int = 1) -> Weights:
+    """Real connections do what the walk says."""
+    said = predicted(made, asked)
+    assert said == happened(made, asked, said, count)
+    return said
+
+
 def test_a_persistent_client_stays(made: Lab) -> None:
     """Before its first connection either server may be it; afterwards the one that it has."""
-    assert {seen[1] for seen in predicted(made, "client", VIP, 90)} == {"one", "two"}
-    first = attempts(made["client"], VIP, 90, "tcp")
+    asked = Asked(who="client", target=VIP, port=90)
+    before = predicted(made, asked)
+    first = happened(made, asked, before)
 
-    assert predicted(made, "client", VIP, 90) == shares(first)
-    assert shares(first) == shares(attempts(made["client"], VIP, 90, "tcp", 5))
+    assert {seen[1] for seen in before} == {"one", "two"}
+    assert agree(made, asked, 5) == first
 
 
 @pytest.mark.parametrize("who", ["client", "outside"])
 def test_a_mark_chooses_the_virtual_server(made: Lab, who: str) -> None:
     """Only the exact mark does: one with kube-proxy's bit as well is another."""
-    said = predicted(made, who, VIP, 91)
+    said = agree(made, Asked(who=who, target=VIP, port=91))
 
-    assert said == shares(attempts(made[who], VIP, 91, "tcp"))
     assert {seen[0] for seen in said} == ({"reached"} if who == "client" else {"refused"})
 
 
 def test_one_packet_scheduling_forgets(made: Lab) -> None:
     """Nobody translates the answer back, so the client does not take it."""
-    said = predicted(made, "client", VIP, 92, "udp")
+    said = agree(made, Asked(who="client", target=VIP, port=92, protocol="udp"))
 
-    assert said == shares(attempts(made["client"], VIP, 92, "udp"))
     assert {seen[0] for seen in said} == {"timeout"}
 
 
@@ -78,36 +96,46 @@ def test_one_packet_scheduling_forgets(made: Lab) -> None:
 def test_direct_routing(made: Lab, accept_local: int) -> None:
     """The packet goes on as it is; the answer bears an address of the node's, which it takes only if told to."""
     made["node"].sysctls({"net/ipv4/conf/all/accept_local": accept_local})
-    said = predicted(made, "client", REAL, 8080)
+    said = agree(made, Asked(who="client", target=REAL, port=8080))
 
-    assert said == shares(attempts(made["client"], REAL, 8080, "tcp"))
     assert {seen[0] for seen in said} == ({"reached"} if accept_local else {"timeout"})
 
 
-def test_an_old_connection_keeps_its_server_until_that_is_gone(made: Lab) -> None:
-    """Later datagrams of one flow follow the first; with the server removed, the next one is dropped."""
-    asked = replace(question(VIP, 81, "udp", 45000), sport_chosen=False)
-    with within(made["client"]), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
-        client.settimeout(5)
-        client.bind(("0.0.0.0", 45000))
+@pytest.mark.parametrize("expire", [0, 1])
+def test_an_old_connection_when_its_server_is_removed(made: Lab, expire: int) -> None:
+    """Later datagrams follow the first; without the server they are dropped, or the kernel forgets the connection."""
+    made["node"].sysctls({"net/ipv4/vs/expire_nodest_conn": expire})
+    port = 45000 + expire
+    asked = replace(question(VIP, 81, "udp", port), sport_chosen=False)
+    with within(made["client"]):
+        client = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    with client:
+        client.settimeout(2)
+        client.bind(("0.0.0.0", port))
         client.connect((VIP, 81))
         client.send(b"?")
         assert client.recv(2048)
-        with made.node() as node:
-            lines = node.host().ipvs_connections(ip_address(pod("client")))
-        assert isinstance(lines, tuple)
-        (known,) = (each for each in map(decode_line, lines) if each.client_port == 45000)
-
+        (known,) = entries(made, port)
         (old,) = walk(made, "client", asked, ask_table=True)
         assert (old.packet.destination, old.ending.verdict) == (known.server, Verdict.DELIVERED)
 
-        service = ["-u", f"{VIP}:81", "-r", f"{known.server}:8080"]
-        succeed([*made["node"].enter, "ipvsadm", "-d", *service])
-        (gone,) = walk(made, "client", asked, ask_table=True)
+        server = f"{known.server}:8080"
+        succeed([*made["node"].enter, "ipvsadm", "-d", "-u", f"{VIP}:81", "-r", server])
+        if expire:
+            wait_until("the kernel forgets the connection", lambda: not entries(made, port))
+        said = {path.ending.verdict for path in walk(made, "client", asked, ask_table=True)}
         client.send(b"?")
-        with pytest.raises(TimeoutError):
-            client.recv(2048)
-    assert (gone.ending.verdict, "ipvsadm" in gone.ending.remedy) == (Verdict.DROPPED, True)
+        answered = bool(select.select([client], [], [], 1.0)[0])
+        succeed([*made["node"].enter, "ipvsadm", "-a", "-u", f"{VIP}:81", "-r", server, "-m"])
+    assert (said, answered) == ({Verdict.DELIVERED if expire else Verdict.DROPPED}, bool(expire))
+
+
+def entries(made: Lab, port: int) -> list[IpvsConnection]:
+    """What IPVS keeps for the client pod's port."""
+    with made.node() as node:
+        lines = node.host().ipvs_connections(ip_address(pod("client")))
+    assert isinstance(lines, tuple)
+    return [each for each in map(decode_line, lines) if each.client_port == port]
 
 
 RULES = [
@@ -132,9 +160,6 @@ def test_the_ipvs_match(made: Lab, rule: str) -> None:
     """A rule that asks for IPVS stops the packets that the walk says it stops."""
     made.load("node", "iptables-legacy-restore", f"*filter\n-A {rule} -j DROP\nCOMMIT\n")
     try:
-        said = predicted(made, "client", VIP, 80)
-        seen = shares(attempts(made["client"], VIP, 80, "tcp"))
+        agree(made, Asked(who="client", target=VIP, port=80))
     finally:
         made.load("node", "iptables-legacy-restore", "*filter\nCOMMIT\n")
-
-    assert said == seen

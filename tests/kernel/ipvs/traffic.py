@@ -20,7 +20,7 @@ KINDS = {
     "udp": (socket.SOCK_DGRAM, socket.IPPROTO_UDP),
     "sctp": (socket.SOCK_STREAM, socket.IPPROTO_SCTP),
 }
-TIMEOUT_SECONDS = 0.5 * PATIENCE
+QUICK_SECONDS, TIMEOUT_SECONDS = 1.0, 1.5 * PATIENCE
 Seen = tuple[str, str, str]
 """How it went, who answered, and which client address they saw."""
 
@@ -99,23 +99,29 @@ def _told(name: str, peer: tuple[Any, ...]) -> bytes:
     return json.dumps([name, peer[0].removeprefix("::ffff:")]).encode()
 
 
-def attempts(namespace: Namespace, target: str, port: int, protocol: str, count: int = 1) -> Counter[Seen]:
-    """So many connections, one after the other, and what became of them."""
+def attempts(
+    namespace: Namespace, target: tuple[str, int, str], count: int = 1, *, quick: bool = False
+) -> Counter[Seen]:
+    """So many connections (address, port, protocol), one after the other, and what became of them."""
+    timeout_seconds = QUICK_SECONDS if quick else TIMEOUT_SECONDS
     with within(namespace):
-        return Counter(_reach(target, port, protocol) for _ in range(count))
+        return Counter(_reach(*target, timeout_seconds) for _ in range(count))
 
 
-def _reach(target: str, port: int, protocol: str) -> Seen:
+def _reach(target: str, port: int, protocol: str, timeout_seconds: float) -> Seen:
     kind, number = KINDS[protocol]
     family = socket.AF_INET6 if ":" in target else socket.AF_INET
     with socket.socket(family, kind, number) as client:
-        client.settimeout(TIMEOUT_SECONDS)
+        client.settimeout(timeout_seconds)
         try:
             client.connect((target, port))
             if protocol == "udp":
                 client.send(b"?")
             name, address = json.loads(client.recv(2048))
-        except ConnectionRefusedError:
+        except (
+            ConnectionRefusedError,
+            PermissionError,
+        ):  # the latter: dropped at OUTPUT, a datagram fails at once
             return "refused", "", ""
         except TimeoutError:
             return "timeout", "", ""

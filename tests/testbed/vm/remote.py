@@ -21,7 +21,7 @@ from testbed.state import alone
 from testbed.vm.kernel import GUEST, why_not_run
 from testbed.vm.machine import RESULTS, VirtualMachine
 
-MARKER = "vm"
+MARKER, PLUGIN = "vm", "packetpath-vm"
 RESULTS_VARIABLE = "PACKETPATH_RESULTS"
 REPORTS = "reports.jsonl"
 TIMEOUT_SECONDS = 1500
@@ -29,11 +29,13 @@ TIMEOUT_SECONDS = 1500
 
 
 def register(config: pytest.Config) -> None:
-    """Take the part that this process has: the guest's, or the host's."""
+    """Take the part that this process has, the guest's or the host's, once for all who ask."""
+    if config.pluginmanager.has_plugin(PLUGIN):
+        return
     if not os.environ.get(GUEST):
-        config.pluginmanager.register(Host(), "packetpath-vm-host")
+        config.pluginmanager.register(Host(), PLUGIN)
     elif RESULTS_VARIABLE in os.environ:
-        config.pluginmanager.register(Guest(config), "packetpath-vm-guest")
+        config.pluginmanager.register(Guest(config), PLUGIN)
 
 
 class Guest:
