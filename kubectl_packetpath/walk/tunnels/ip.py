@@ -57,7 +57,7 @@ def wrap(place: Place, departure: Departure, device: Link) -> Iterator[Wrapping]
         text = f"{name}: a {device.kind} device in external mode, or in UDP, is not modelled"
         yield Wrapping(outcome=unknown(outcome, text), tunnel=device)
         return
-    if inner.family not in families(device):
+    if inner.family not in (CARRIED["sit"] if device.kind == "sit" else families(device)):
         reason = f"the {device.kind} device {device.name} does not carry IPv{inner.family}"
         yield Wrapping(outcome=lost(outcome, reason, (link_fact(place, device),)), tunnel=device)
         return
@@ -79,7 +79,7 @@ def wrap(place: Place, departure: Departure, device: Link) -> Iterator[Wrapping]
 
 
 def families(device: Link) -> set[int]:
-    """The IP versions that the device carries."""
+    """The IP versions that the device is made for. A SIT device takes no other, though it sends both."""
     able = CARRIED.get(device.kind, {4, 6})
     named = device.tunnel.protocol if device.tunnel is not None else None
     return able & {{IPV4_IN_IP: 4, IPV6_IN_IP: 6}[named]} if named in {IPV4_IN_IP, IPV6_IN_IP} else able

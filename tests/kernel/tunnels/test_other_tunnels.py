@@ -151,10 +151,16 @@ FAULTS = (
         reason="no Geneve device listens on UDP port 6081 of b",
     ),
     Fault(
-        name="only ipv6",
+        name="ipv4 in ip6ip6",
+        a="ip6tnl local {here6} remote {there6} mode ip6ip6",
+        b="ip6tnl local {here6} remote {there6} mode ip6ip6",
+        reason="the ip6tnl device tun0 does not carry IPv4",
+    ),
+    Fault(
+        name="ipv4 in sit for ipv6",
         a="sit local {here} remote {there} mode ip6ip",
         b="sit local {here} remote {there} mode ip6ip",
-        reason="the sit device tun0 does not carry IPv4",
+        reason="no tunnel device of b takes ipip from 192.168.7.1 to 192.168.7.2",
     ),
 )
 
