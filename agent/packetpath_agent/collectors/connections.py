@@ -16,8 +16,11 @@ GET, GET_STATS_CPU, GET_STATS = 1, 4, 5
 _HEAD = 4
 LOADED = "/proc/sys/net/netfilter/nf_conntrack_max"
 CTA_FILTER = 25
-TO_PORT = 1 << 1 | 1 << 3 | 1 << 5
-"""CTA_FILTER_F_CTA_IP_DST, _PROTO_NUM and _PROTO_DST_PORT."""
+TO_ADDRESS = 1 << 1
+"""CTA_FILTER_F_CTA_IP_DST. Of IPv6 the kernel (6.18) keeps just those that do not match: it takes the result of
+ipv6_addr_cmp for a yes, so it is not asked."""
+TO_PORT = 1 << 3 | 1 << 5
+"""CTA_FILTER_F_CTA_PROTO_NUM and _PROTO_DST_PORT."""
 _FLAGS = struct.Struct("=I")
 _CPU_FIELDS = {
     2: "found", 4: "invalid", 8: "insert", 9: "insert_failed", 10: "drop", 11: "early_drop",
@@ -62,13 +65,15 @@ class ConnectionReader:
         return tuple(found)
 
     def entries_to(self, key: FlowFilter) -> tuple[bytes, ...]:
-        """Those that a client sent to this address and port; the kernel picks them out (since Linux 5.8)."""
-        one = 2 if key.destination.version == 4 else 4
+        """Those that a client sent to this port, and in IPv4 to this address; the kernel picks them out (5.8 on)."""
+        version = key.destination.version
+        address = attribute(2 if version == 4 else 4, key.destination.packed)
         protocol = attribute(1, bytes([key.protocol])) + attribute(3, struct.pack("!H", key.dport))
-        wanted = nested(1, nested(1, attribute(one, key.destination.packed)) + nested(2, protocol))
-        wanted += nested(CTA_FILTER, attribute(1, _FLAGS.pack(TO_PORT)) + attribute(2, _FLAGS.pack(0)))
-        family = 2 if key.destination.version == 4 else 10
-        answers = again(lambda: self._wire.dump(nf_message(SUBSYSTEM, GET), nf_generation(family) + wanted))
+        wanted = nested(1, nested(1, address) + nested(2, protocol))
+        flags = TO_PORT | TO_ADDRESS if version == 4 else TO_PORT
+        wanted += nested(CTA_FILTER, attribute(1, _FLAGS.pack(flags)) + attribute(2, _FLAGS.pack(0)))
+        head = nf_generation(2 if version == 4 else 10)
+        answers = again(lambda: self._wire.dump(nf_message(SUBSYSTEM, GET), head + wanted))
         return tuple(body[_HEAD:] for _, body in answers)
 
     def fill(self) -> tuple[int, int]:
