@@ -5,6 +5,7 @@ goes to the Service.
 """
 
 from dataclasses import dataclass, replace
+from urllib.parse import urlsplit
 
 from kubectl_packetpath.cluster.ask import Target, TargetKind, find_pod
 from kubectl_packetpath.cluster.http.asking import HttpWish
@@ -84,7 +85,8 @@ def _inside(wish: HttpWish, cluster: Cluster) -> Outline | None:
         else None
     )
     conf = _conf(pod, wish, cluster)
-    found = resolve(request.host, conf, cluster) if conf is not None else None
+    name = urlsplit(wish.url).hostname or request.host  # with its final dot, which the resolver heeds
+    found = resolve(name, conf, cluster) if conf is not None else None
     if found is None or (found.service is None and pod is None):
         return None
     if found.service is None and found.code == "forwarded":

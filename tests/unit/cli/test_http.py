@@ -164,6 +164,15 @@ def test_a_name_of_the_cluster_is_resolved_as_the_pod_does(tmp_path: Path) -> No
     assert ends(request["connections"][0]) == {"DELIVERED"}
 
 
+def test_a_final_dot_spares_questions(tmp_path: Path) -> None:
+    """Nothing is added to such a name."""
+    words = ("http://web.demo.svc.cluster.local./", "--from", "pod/client")
+
+    (request,) = told(with_ingress(tmp_path), *words)["requests"]
+
+    assert [each["name"] for each in request["dns"]["asked"]] == ["web.demo.svc.cluster.local"]
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [

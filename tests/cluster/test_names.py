@@ -1,0 +1,133 @@
+"""The names that a program in a pod really asks the cluster's DNS for, and what CoreDNS really answers."""
+
+import json
+import tempfile
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cluster.prediction import packetpath
+from cluster.stage import install_agent
+
+from testbed.cluster import Cluster
+from testbed.waiting import wait_until
+from testbed.workloads import Server
+
+pytestmark = [pytest.mark.cluster, pytest.mark.bed(nodes=2, proxy="nftables", network="bridge", dns=True)]
+ASK = """
+import json, socket, sys, threading, time
+names, stop = [], threading.Event()
+tap = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(3))
+tap.settimeout(0.05)
+def name_of(data):
+    labels = []
+    while data and data[0]:
+        labels.append(data[1:1 + data[0]].decode())
+        data = data[1 + data[0]:]
+    return ".".join(labels), int.from_bytes(data[1:3], "big")
+def listen():
+    while not stop.is_set():
+        try:
+            frame, place = tap.recvfrom(2048)
+        except TimeoutError:
+            continue
+        if place[2] == socket.PACKET_OUTGOING and frame[23:24] == b"\\x11" and frame[36:38] == b"\\x00\\x35":
+            names.append(name_of(frame[54:]))
+thread = threading.Thread(target=listen); thread.start()
+try:
+    found = {each[4][0] for each in socket.getaddrinfo(sys.argv[1], 80, type=socket.SOCK_STREAM)}
+except OSError:
+    found = set()
+time.sleep(0.3); stop.set(); thread.join()
+json.dump({"addresses": sorted(found), "questions": names}, sys.stdout)
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """What a lookup really did."""
+
+    addresses: list[str]
+    names: list[str]
+    questions: int
+
+
+def look_up(cluster: Cluster, namespace: str, pod: str, name: str) -> Seen:
+    """Glibc's own lookup, in the pod's network, with the file that the kubelet wrote for the pod."""
+    place = cluster.pod(namespace, pod)
+    with tempfile.NamedTemporaryFile("w") as file:
+        file.write(Path(f"/proc/{place.pid}/root/etc/resolv.conf").read_text())
+        file.flush()
+        mounts = f"mount --make-rprivate / && mount --bind {file.name} /etc/resolv.conf"
+        command = ["unshare", "-m", "sh", "-c", f'{mounts} && exec python3 -c "$0" "$1"', ASK, name]
+        said: dict[str, Any] = json.loads(place.run(command))
+    asked = [name for name, _ in said["questions"]]
+    return Seen(addresses=said["addresses"], names=list(dict.fromkeys(asked)), questions=len(asked))
+
+
+@pytest.fixture
+def shop(cluster: Cluster, namespace: str) -> str:
+    """A namespace with a client, a Service, a headless one, and two aliases."""
+    server = Server(name="web", namespace=namespace)
+    aliases = {"alias": f"web.{namespace}.svc.cluster.local", "loop": f"loop.{namespace}.svc.cluster.local"}
+    cluster.kube.apply(
+        server.deployment(2),
+        server.service(),
+        server.service(name="headless", clusterIP="None"),
+        Server(name="client", namespace=namespace).pod(),
+        *(
+            {
+                "apiVersion": "v1",
+                "kind": "Service",
+                "metadata": {"name": name, "namespace": namespace},
+                "spec": {"type": "ExternalName", "externalName": target},
+            }
+            for name, target in aliases.items()
+        ),
+    )
+    wait_until("the client runs", lambda: _runs(cluster, namespace))
+    wait_until("the name is known", lambda: look_up(cluster, namespace, "client", "headless").addresses[1:])
+    return namespace
+
+
+def _runs(cluster: Cluster, namespace: str) -> bool:
+    pods = cluster.kube.list("Pod", namespace)
+    return all(
+        any(c["type"] == "Ready" and c["status"] == "True" for c in pod["status"].get("conditions", []))
+        for pod in pods
+    )
+
+
+def predicted(cluster: Cluster, namespace: str, name: str) -> dict[str, Any]:
+    """What the program says of it."""
+    words = (f"http://{name}/", "--from", "pod/client", "-n", namespace)
+    (request,) = json.loads(packetpath(cluster, *words).out)["requests"]
+    found: dict[str, Any] = request["dns"]
+    return found
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    [
+        "web",
+        "web.{namespace}",
+        "web.{namespace}.svc",
+        "web.{namespace}.svc.cluster.local",
+        "web.{namespace}.svc.cluster.local.",
+        "headless",
+        "alias",
+    ],
+)
+def test_the_questions_and_the_addresses_are_as_told(cluster: Cluster, shop: str, pattern: str) -> None:
+    """Every name, in its order; A and AAAA for each."""
+    install_agent(cluster)
+    name = pattern.format(namespace=shop)
+
+    told = predicted(cluster, shop, name)
+    seen = wait_until("a lookup", partial(look_up, cluster, shop, "client", name))
+
+    assert seen.names == [each["name"] for each in told["asked"]]
+    assert seen.questions == told["questions"]
+    assert seen.addresses == sorted(told["addresses"])
