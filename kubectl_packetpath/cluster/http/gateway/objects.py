@@ -187,7 +187,7 @@ def _backend_ref(given: Json, namespace: str) -> BackendRef:
     weight = number(given, "weight")
     return BackendRef(
         backend=backend_of(given, namespace),
-        weight=1 if weight is None else weight,
+        weight=1 if weight is None else max(0, weight),
         filters=tuple(filter_of(each, namespace) for each in rows(given, "filters")),
     )
 
