@@ -6,6 +6,7 @@ Kernel: net/ipv4/inet_diag.c, udp_diag.c, raw_diag.c, net/sctp/diag.c
 import errno
 import socket
 import struct
+from dataclasses import replace
 from ipaddress import IPv4Address, IPv6Address
 from pathlib import Path
 
@@ -15,7 +16,9 @@ from kubectl_packetpath.snapshot.sockets import TCP_LISTEN, Socket
 from packetpath_agent.wire import NETLINK_SOCK_DIAG, Netlink, again
 
 BY_FAMILY = 20
-SKV6ONLY = 11
+SKV6ONLY, LOCALS = 11, 12
+SOCKADDR_SIZE = 128
+"""struct sockaddr_storage."""
 RAW_PROTOCOL = 16
 """INET_DIAG_PROTOCOL: of a raw socket."""
 SOCKET_OPTIONS, TRANSPARENT = 22, 0x20
@@ -56,7 +59,24 @@ def _read(wire: Netlink, family: int, protocol: int, states: int) -> list[Socket
         if error.errno in {errno.ENOENT, errno.EINVAL, errno.EOPNOTSUPP}:
             return []
         raise
-    return [_socket(protocol, body) for _, body in answers]
+    return [row for _, body in answers for row in _bound(_socket(protocol, body), body)]
+
+
+def _bound(row: Socket, body: bytes) -> list[Socket]:
+    """One row for each address that the socket is bound to.
+
+    SCTP writes the last client's choice into a listener's own address, so there only this list tells the truth.
+    """
+    listed = attribute_map(body[_BODY.size :]).get(LOCALS, b"") if row.protocol == SCTP else b""
+    addresses = [
+        _sockaddr(listed[start : start + SOCKADDR_SIZE]) for start in range(0, len(listed), SOCKADDR_SIZE)
+    ]
+    return [replace(row, family=each.version, address=each) for each in addresses] or [row]
+
+
+def _sockaddr(data: bytes) -> Address:
+    (family,) = struct.unpack_from("=H", data)
+    return IPv6Address(data[8:24]) if family == socket.AF_INET6 else IPv4Address(data[4:8])
 
 
 def _socket(protocol: int, body: bytes) -> Socket:
