@@ -7,7 +7,7 @@ Kernel: net/netfilter/ipvs/ip_vs_{rr,wrr,lc,wlc,sed,nq,ovf,fo,sh,dh,mh,lblc,lblc
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from kubectl_packetpath.packet import Address, Packet
@@ -68,7 +68,12 @@ def _by_load(service: VirtualServer, packet: Packet) -> tuple[Pick, ...]:
     del packet
     weighted = service.scheduler != "lc"
     parts = {server: server.weight if weighted else 1 for server in _open(service)}
-    return _shared(parts, "the load decides, {} of {} where connections are alike")
+    alike = _shared(parts, "{} of {} where connections are alike")
+    return tuple(replace(pick, how=f"the load decides ({_load(pick.server)}), {pick.how}") for pick in alike)
+
+
+def _load(server: RealServer) -> str:
+    return f"now {server.active} active, {server.inactive} inactive"
 
 
 def _failover(service: VirtualServer, packet: Packet) -> tuple[Pick, ...]:

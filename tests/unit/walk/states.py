@@ -90,7 +90,7 @@ class WrittenState:
     encryption: tuple[XfrmPolicy, ...] = ()
     associations: tuple[XfrmState, ...] = ()
     guarded: tuple[WireguardDevice, ...] = ()
-    virtual: tuple[VirtualServer, ...] = ()
+    virtual: tuple[VirtualServer, ...] | Absent = ()
     balanced: tuple[bytes, ...] = ()
 
     def links(self) -> tuple[Link, ...]:

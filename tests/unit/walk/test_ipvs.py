@@ -6,11 +6,13 @@ from ipaddress import ip_address
 from unit.walk.states import LO, WrittenState, device, here, owned, packet, route
 
 from kubectl_packetpath.packet import TCP, TCP_ACK, Connection, State
+from kubectl_packetpath.snapshot.absent import Absent, Why
 from kubectl_packetpath.snapshot.ipvs import RealServer, VirtualServer
 from kubectl_packetpath.trace import Outcome, Verdict
 from kubectl_packetpath.walk.conntrack import answer_flow
 from kubectl_packetpath.walk.here import Hook
-from kubectl_packetpath.walk.ipvs import find_service, functions
+from kubectl_packetpath.walk.ipvs import functions
+from kubectl_packetpath.walk.ipvs_services import find_service
 from kubectl_packetpath.walk.order import SENT_ON
 
 ONE = RealServer(address=ip_address("10.1.0.2"), port=8080, weight=3)
@@ -141,3 +143,12 @@ def test_a_mark_is_looked_up_first() -> None:
     assert find_service((every, service(ONE)), SYN) == service(ONE)
     assert find_service((every, service(ONE)), packet("10.9.0.1:1 10.96.0.1:81")) == every
     assert find_service((every,), packet("10.9.0.1:1 10.96.0.2:80")) is None
+
+
+def test_virtual_servers_that_could_not_be_read_are_a_doubt() -> None:
+    """The packet goes on, but nothing is certain any more."""
+    written = state(service(ONE))
+    written.virtual = Absent(why=Why.NOT_PERMITTED, detail="not permitted")
+    (outcome,) = asked(written)
+
+    assert (outcome.weight, outcome.ending) == (None, None)
