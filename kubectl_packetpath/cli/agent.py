@@ -1,5 +1,6 @@
 """`kubectl packetpath agent install|status|remove`."""
 
+from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
@@ -54,13 +55,18 @@ def status(
         from kubectl_packetpath.sources.api import Api  # noqa: PLC0415
 
         access = options.access_of(kubeconfig, context, namespace, request_timeout, as_user, as_groups)
-        found = installation.status_of(Api.connect(access))
+        api = Api.connect(access)
+        found = installation.status_of(api)
+        nodes = installation.nodes_wanted(api) if found.installed else ()
     if not found.installed:
         fail("The agent is not installed.", "kubectl packetpath agent install", Exit.OUT_OF_REACH)
-    print(f"image {found.image}")
-    for pod in sorted(found.pods, key=lambda each: each.node):
-        print(f"{pod.node:<30} {'ready' if pod.ready else pod.reason or 'old image'}")
-    if not found.ready:
+    from kubectl_packetpath.cli.agent_table import table  # noqa: PLC0415
+
+    for line in table(found, nodes, datetime.now(UTC)):
+        print(line)
+    ready = {pod.node for pod in found.pods if pod.ready}
+    if not found.ready or not ready.issuperset(nodes):
+        say(f"{len(ready)} of {max(found.wanted, len(nodes))} agents are ready; {found.image} is installed")
         raise typer.Exit(Exit.OUT_OF_REACH)
 
 

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from kubectl_packetpath.cli.exits import ask_user, is_terminal, say
+from kubectl_packetpath.cli.progress import Progress
 from kubectl_packetpath.sources.agents import Agents
 from kubectl_packetpath.sources.api import Api
 from kubectl_packetpath.sources.installation import RIGHTS, Status, install, status_of
@@ -29,10 +30,12 @@ def ready_agents(api: Api, permission: Permission) -> Iterator[Agents]:
     if not status.installed:
         may_install(api, permission, "The agent is not installed.")
         status = install(api, permission.image, WAIT_SECONDS, say)
-    agents = Agents(api=api, status=status)
+    progress = Progress()
+    agents = Agents(api=api, status=status, progress=progress)
     try:
         yield agents
     finally:
+        progress.clear()
         agents.close()
 
 

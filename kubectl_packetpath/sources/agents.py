@@ -5,7 +5,7 @@ back what they touched. A node that does not answer costs only itself.
 """
 
 from collections.abc import Callable, Collection, Iterable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from typing import TypeVar
 
 from kubectl_packetpath.snapshot import Snapshot
@@ -28,10 +28,19 @@ MOST_AT_ONCE = 32
 SNAPSHOT_SECONDS = 120.0
 
 
+Progress = Callable[[int, int], None]
+"""Told how many nodes have answered, of how many that were asked at once."""
+
+
+def _no_progress(_done: int, _total: int) -> None:
+    """Nobody is waiting."""
+
+
 class Agents:
     """Supplies the state of nodes by asking their agents."""
 
-    def __init__(self, *, api: Api, status: Status) -> None:
+    def __init__(self, *, api: Api, status: Status, progress: Progress = _no_progress) -> None:
+        self._progress = progress
         self.api = api
         self.missing: dict[str, str] = {}
         self._pods = {pod.node: pod for pod in status.pods if pod.node}
@@ -94,6 +103,9 @@ class Agents:
             return
         with ThreadPoolExecutor(max_workers=min(MOST_AT_ONCE, len(wanted))) as pool:
             running = {name: pool.submit(ask, name) for name in wanted}
+            self._progress(0, len(wanted))
+            for done, _ in enumerate(as_completed(running.values()), 1):
+                self._progress(done, len(wanted))
         for name, result in running.items():
             try:
                 result.result()

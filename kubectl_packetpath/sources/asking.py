@@ -19,12 +19,12 @@ from kubectl_packetpath.snapshot.state import NodeState
 from kubectl_packetpath.sources.enforcers import signs_of, with_policies
 from kubectl_packetpath.sources.flows import flows_wanted, with_flows
 from kubectl_packetpath.sources.naming import Namer
+from kubectl_packetpath.sources.rounds import walked
 from kubectl_packetpath.trace import Trace
 from kubectl_packetpath.walk.cluster import Cluster as WalkCluster
-from kubectl_packetpath.walk.cluster import Need, NeedMoreError, Place, PlaceKind, Query, trace
+from kubectl_packetpath.walk.cluster import Need, Place, PlaceKind, Query
 from kubectl_packetpath.walk.underlay import Underlay
 
-MOST_ROUNDS = 32
 ANY = {4: ip_address("0.0.0.0"), 6: ip_address("::")}  # noqa: S104 - the sender's kernel chooses
 CLIENT_PORT = 40000
 
@@ -78,21 +78,11 @@ def answer(target: str, expansion: Expansion, cluster: Cluster, supplier: Suppli
 def traces_of(queries: Sequence[Query], cluster: Cluster, supplier: Supplier) -> list[Trace]:
     """The trace of each query; what all of them miss is fetched in one round."""
     underlay = underlay_of(cluster)
-    done: dict[int, Trace] = {}
-    for _ in range(MOST_ROUNDS):
-        world = WalkCluster(nodes=_Nodes(supplier), underlay=underlay, missing=supplier.missing)
-        needs: list[Need] = []
-        for number, query in enumerate(queries):
-            if number in done:
-                continue
-            try:
-                done[number] = trace(query, world)
-            except NeedMoreError as missing:
-                needs = [*needs, *(need for need in missing.needs if need not in needs)]
-        if len(done) == len(queries):
-            break
-        supplier.more(tuple(needs))
-    return [done[number] for number in range(len(queries))]
+    return walked(
+        queries,
+        lambda: WalkCluster(nodes=_Nodes(supplier), underlay=underlay, missing=supplier.missing),
+        supplier.more,
+    )
 
 
 class _Nodes(Mapping[str, NodeState]):

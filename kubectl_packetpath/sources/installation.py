@@ -46,6 +46,11 @@ class AgentPod:
     ready: bool
     reason: str = ""
     """Why it is not ready."""
+    image: str = ""
+    current: bool = True
+    """It runs the image that is installed now."""
+    created: str = ""
+    """When its pod was made, as the API writes it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,6 +84,15 @@ def status_of(api: Api) -> Status:
     return Status(installed=True, image=image, wanted=wanted, pods=tuple(_pods(api, image)))
 
 
+def nodes_wanted(api: Api) -> tuple[str, ...]:
+    """The Linux nodes, each of which should have an agent; none where they may not be listed."""
+    try:
+        found = api.list("/api/v1/nodes", labelSelector="kubernetes.io/os=linux")
+    except ApiError:
+        return ()
+    return tuple(str(node["metadata"]["name"]) for node in found)
+
+
 def _pods(api: Api, image: str) -> Iterator[AgentPod]:
     for pod in api.list(PODS, labelSelector=SELECTOR):
         if pod["metadata"].get("deletionTimestamp"):
@@ -91,6 +105,9 @@ def _pods(api: Api, image: str) -> Iterator[AgentPod]:
             node=pod["spec"].get("nodeName", ""),
             ready=ready and current,
             reason="" if ready else _reason(pod),
+            image=next((str(c.get("image", "")) for c in pod["spec"]["containers"]), ""),
+            current=current,
+            created=str(pod["metadata"].get("creationTimestamp", "")),
         )
 
 

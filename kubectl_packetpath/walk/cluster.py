@@ -78,6 +78,8 @@ class Need:
     node: str
     start: explore.Start
     connections: explore.Connections
+    missing: str = field(default="", compare=False)
+    """The first thing that was not recorded."""
 
 
 class NeedMoreError(Exception):
@@ -201,7 +203,7 @@ def _follow(
     try:
         shares = tuple(explore.run(node, start, connections))
     except NotRecorded as missing:
-        need = Need(node=node.name, start=start, connections=connections)
+        need = Need(node=node.name, start=start, connections=connections, missing=str(missing))
         lost = _lost_sight(node.name, start.packet, connections, f"not recorded on {node.name}: {missing}")
         yield replace(lost, need=need)
         return
