@@ -118,10 +118,12 @@ class Cluster:
         """Where a packet turns up: by the API, else at the only node that has the address on one of its devices."""
         arrival = self.underlay.arrival(destination, next_hop)
         neighbour = next_hop or destination
-        if arrival.node:
-            return arrival
-        owners = [name for name, node in self.nodes.items() if carried(node.host(), neighbour)]
-        return Arrival(node=owners[0], address=neighbour) if len(owners) == 1 else arrival
+        for wanted in () if arrival.node else dict.fromkeys((neighbour, destination)):
+            owners = [name for name, node in self.nodes.items() if carried(node.host(), wanted)]
+            if len(owners) == 1:
+                through = None if wanted == neighbour else neighbour
+                return Arrival(node=owners[0], address=wanted, through=through)
+        return arrival
 
 
 def trace(query: Query, cluster: Cluster) -> Trace:

@@ -22,8 +22,9 @@ from kubectl_packetpath.walk.neighbours import answers
 from kubectl_packetpath.walk.order import SENT_ON
 from kubectl_packetpath.walk.output_route import OutputDecision, route_again, route_output, route_wrapped
 from kubectl_packetpath.walk.place import Departure, Place, Ports, assumed, below, noted, with_packet
-from kubectl_packetpath.walk.segment import Station, bridge_of, sharers
+from kubectl_packetpath.walk.segment import bridge_of
 from kubectl_packetpath.walk.settings import number
+from kubectl_packetpath.walk.sharing import given_up
 from kubectl_packetpath.walk.tables import tables_of
 
 INGRESS_HOOK = {NFPROTO_NETDEV: 0, NFPROTO_INET: 5}
@@ -56,13 +57,13 @@ def _received(place: Place, outcome: Outcome, device: Link) -> Iterator[Departur
     if bridge is not None:
         yield from receive_frame(place, outcome, bridge, device)
         return
-    taker = _sharer(place, outcome.packet, device)
-    if taker is not None:
-        yield Departure(outcome=outcome, device=taker.link, into=taker.state)
+    shared = given_up(place, outcome, device)
+    if shared is not None:
+        yield shared
         return
     mac = outcome.packet.destination_mac
     if mac and device.mac and mac != device.mac:
-        yield Departure(outcome=_for_another(place, outcome, device, mac))
+        yield Departure(outcome=_for_another(outcome, device, mac))
         return
     asked = outcome.packet.asked
     if asked is not None and not mac and not answers(place.state, device, asked):
@@ -77,24 +78,7 @@ def _received(place: Place, outcome: Outcome, device: Link) -> Iterator[Departur
     yield from take_in(place, outcome, Ports(device=device))
 
 
-def _sharer(place: Place, packet: Packet, device: Link) -> Station | None:
-    """The macvlan device on top of this one that takes the frame."""
-    others = list(sharers(place.node, place.state, device))
-    mac = packet.destination_mac
-    if not others or others[0].link.mode == "passthru":
-        return others[0] if others else None
-    if mac:
-        return next((each for each in others if each.link.mac == mac and mac != device.mac), None)
-    wanted = packet.asked or packet.destination
-    if answers(place.state, device, wanted):
-        return None
-    return next((o for o in others if o.state is not None and answers(o.state, o.link, wanted)), None)
-
-
-def _for_another(place: Place, outcome: Outcome, device: Link, mac: str) -> Outcome:
-    uppers = [link for link in tables_of(place.state).links.values() if link.link == device.index]
-    if any(link.kind == "ipvlan" for link in uppers):
-        return unknown(outcome, f"{place.node.name} {device.name}: devices on top of it are not modelled")
+def _for_another(outcome: Outcome, device: Link, mac: str) -> Outcome:
     reason = f"the frame is for {mac}, and {device.name} is {device.mac}"
     return ended(outcome, Ending(verdict=Verdict.DROPPED, reason=reason), kind=StepKind.DROPPED)
 

@@ -48,7 +48,6 @@ ADDRESSLESS_KINDS = {
     "xfrm",
     "vti",
     "vti6",
-    "ipvlan",
 }
 
 

@@ -12,7 +12,8 @@ from kubectl_packetpath.walk.tables import tables_of
 from kubectl_packetpath.walk.tunnels.fdb import floods
 
 MOST_SEGMENTS = 8
-MACVLAN = {"macvlan", "macvtap"}
+SHARING = {"macvlan", "macvtap", "ipvlan"}
+"""Kinds of devices that share the wire of another one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,12 +45,17 @@ def _below(node: NodeState, state: NamespaceState, link: Link) -> Station | None
 
 
 def wire_of(node: NodeState, state: NamespaceState, link: Link) -> Station | None:
-    """The device whose wire a macvlan device shares; None if it is out of sight."""
-    return _below(node, state, link) if link.kind in MACVLAN else None
+    """The device whose wire a macvlan or ipvlan device shares; None if it is out of sight."""
+    return _below(node, state, link) if link.kind in SHARING else None
+
+
+def meet(one: Link, other: Link) -> bool:
+    """Whether two devices that share a wire hear each other without it: macvlan of mode bridge, ipvlan of mode l2."""
+    return one.mode == other.mode and one.mode in {"bridge", "l2"}
 
 
 def sharers(node: NodeState, state: NamespaceState, lower: Link) -> Iterator[Station]:
-    """The macvlan devices that share this device's wire, in whichever namespace they are."""
+    """The devices that share this device's wire, in whichever namespace they are."""
     for other in node.namespaces():
         for link in tables_of(other).links.values():
             below = wire_of(node, other, link)
@@ -81,7 +87,7 @@ def hearers(node: NodeState, state: NamespaceState, link: Link, depth: int = 0) 
         for port in ports_of(state, link):
             yield from hearers(node, state, port, depth + 1)
         return
-    if link.kind in MACVLAN:
+    if link.kind in SHARING:
         yield from _beside(node, state, link, depth)
         return
     if link.kind == "dummy" or (link.kind == "vxlan" and not floods(state, link)):
@@ -94,7 +100,7 @@ def hearers(node: NodeState, state: NamespaceState, link: Link, depth: int = 0) 
 
 
 def _beside(node: NodeState, state: NamespaceState, link: Link, depth: int) -> Iterator[Station]:
-    """Who hears a macvlan device: others of mode bridge, and the wire; never the host whose wire it is."""
+    """Who hears such a device: others that it meets, and the wire; never the host whose wire it is."""
     lower = wire_of(node, state, link)
     if lower is None or lower.state is None:
         yield Station(state=None, link=link)
@@ -105,7 +111,7 @@ def _beside(node: NodeState, state: NamespaceState, link: Link, depth: int) -> I
             and other.state is not None
             and other.state.identity == state.identity
         )
-        if not itself and link.mode == other.link.mode == "bridge" and other.link.is_up:
+        if not itself and meet(link, other.link) and other.link.is_up:
             yield other
     yield from hearers(node, lower.state, lower.link, depth + 1)
 

@@ -13,11 +13,11 @@ from kubectl_packetpath.walk import tunnels
 from kubectl_packetpath.walk.fitting import wire_bytes
 from kubectl_packetpath.walk.here import ended, unknown
 from kubectl_packetpath.walk.place import Place, with_packet
-from kubectl_packetpath.walk.segment import MACVLAN, Station, bridge_of, peer_of, sharers, wire_of
+from kubectl_packetpath.walk.segment import SHARING, Station, bridge_of, meet, peer_of, sharers, wire_of
+from kubectl_packetpath.walk.sharing import is_for
 from kubectl_packetpath.walk.tables import tables_of
 
 SWALLOWING = {"dummy", "nlmon", "blackhole"}
-SHARING = {"ipvlan", "netkit"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,13 +42,13 @@ def cross(place: Place, outcome: Outcome, device: Link) -> Crossing:
         return _lost(
             outcome, Verdict.DROPPED, f"{device.name} is a {device.kind} device: nothing leaves by it"
         )
-    if device.kind in SHARING:
+    if device.kind == "netkit" or (device.kind == "ipvlan" and device.mode != "l2"):
         place_text = f"{place.node.name} {device.kind} device {device.name}: not modelled yet"
         return Crossing(outcome=unknown(outcome, place_text))
     if device.kind == "vlan":
         return _vlan(place, outcome, device)
-    if device.kind in MACVLAN:
-        return _macvlan(place, outcome, device)
+    if device.kind in SHARING:
+        return _shared(place, outcome, device)
     end = peer_of(place.node, place.state, device)
     if end is None or end.state is None:
         return Crossing(outcome=outcome)
@@ -87,10 +87,10 @@ def scrubbed(packet: Packet, *, keep_mark: bool) -> Packet:
     )
 
 
-def _macvlan(place: Place, outcome: Outcome, device: Link) -> Crossing:
-    """To another macvlan device of the same wire if both are of mode bridge, else out of the wire.
+def _shared(place: Place, outcome: Outcome, device: Link) -> Crossing:
+    """To another device of the same wire if the two meet, else out of the wire.
 
-    The host whose wire it is never takes such a frame: pods on macvlan do not reach their own node.
+    The host whose wire it is never takes such a frame: pods on macvlan or ipvlan do not reach their own node.
     """
     lower = wire_of(place.node, place.state, device)
     if lower is None or lower.state is None or lower.link.kind == "bridge":
@@ -99,9 +99,8 @@ def _macvlan(place: Place, outcome: Outcome, device: Link) -> Crossing:
     if not lower.link.is_up:
         reason = f"{lower.link.name}, whose wire {device.name} shares, is down"
         return _lost(outcome, Verdict.DROPPED, reason)
-    mac = outcome.packet.destination_mac
     for other in sharers(place.node, lower.state, lower.link):
-        if mac and other.link.mac == mac and device.mode == other.link.mode == "bridge":
+        if meet(device, other.link) and is_for(outcome.packet, other):
             return _arrive(place, outcome, other)
     crossing = cross(replace(place, state=lower.state), outcome, lower.link)
     return replace(crossing, left_by=crossing.left_by or lower.link)

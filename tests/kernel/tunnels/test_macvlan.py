@@ -1,4 +1,4 @@
-"""Pods whose devices share the node's wire (macvlan): who reaches whom, mode by mode."""
+"""Pods whose devices share the node's wire (macvlan, ipvlan): who reaches whom, mode by mode."""
 
 from collections.abc import Iterator
 
@@ -13,7 +13,10 @@ ADDRESSES = {"host": "10.5.0.1", "one": "10.5.0.2", "two": "10.5.0.3", "outside"
 ADDRESSES6 = {name: f"fd05::{address.rsplit('.', 1)[1]}" for name, address in ADDRESSES.items()}
 
 
-@pytest.fixture(params=["bridge", "private", "vepa"])
+IPVLAN = pytest.param("ipvlan mode l2", marks=pytest.mark.vm)
+
+
+@pytest.fixture(params=["macvlan mode bridge", "macvlan mode private", "macvlan mode vepa", IPVLAN])
 def shared(request: pytest.FixtureRequest) -> Iterator[Lab]:
     """A node with two pods on its wire, and somebody else at the other end."""
     with lab("macvlan") as made:
@@ -21,7 +24,7 @@ def shared(request: pytest.FixtureRequest) -> Iterator[Lab]:
         made.connect(("host", "eth0"), ("outside", "eth0"))
         for name in ("one", "two"):
             made["host"].ip(
-                f"link add {name} link eth0 type macvlan mode {request.param}",
+                f"link add {name} link eth0 type {request.param}",
                 f"link set {name} netns {made[name].name} name eth0",
             )
         for name, address in ADDRESSES.items():
@@ -37,7 +40,7 @@ def shared(request: pytest.FixtureRequest) -> Iterator[Lab]:
 @pytest.mark.parametrize("family", [4, 6])
 @pytest.mark.parametrize("client", ADDRESSES)
 def test_who_reaches_whom(shared: Lab, client: str, family: int) -> None:
-    """Pods reach each other only in mode bridge, the wire in all, and their own node in none."""
+    """Pods reach each other only in modes bridge and l2, the wire in all, and their own node in none."""
     table = ADDRESSES if family == 4 else ADDRESSES6
     for server, address in table.items():
         if server == client:

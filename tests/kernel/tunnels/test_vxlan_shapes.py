@@ -1,6 +1,7 @@
 """VXLAN as others than flannel set it up: flooding, learning, IPv6, port ranges, next hop groups, and on a bridge."""
 
 from collections.abc import Iterator
+from fractions import Fraction
 
 import pytest
 from kernel.lab import happened
@@ -233,3 +234,57 @@ def test_one_network_over_bridges(bridged: Nodes, warm: bool) -> None:
     assert path.reply is not None
     assert path.reply.ending.verdict is Verdict.DELIVERED
     assert happened(bridged.lab, "pod-a", "10.9.0.2", PORT)[0] == "reached"
+
+
+@pytest.fixture
+def far(bare: Nodes) -> Nodes:
+    """The nodes' tunnels go by a second wire each, into two networks with a router between them."""
+    bare.lab.add("router")
+    for number, node in enumerate(NODES, start=1):
+        bare.lab.connect((f"host-{node}", "eth1"), ("router", f"r{node}"))
+        bare.host(
+            node,
+            f"addr add 192.168.1{number}.1/24 dev eth1",
+            f"route add 192.168.1{3 - number}.0/24 via 192.168.1{number}.254",
+        )
+        bare.lab["router"].ip(f"addr add 192.168.1{number}.254/24 dev r{node}")
+        overlay(bare, node, f"local 192.168.1{number}.1 remote 192.168.1{3 - number}.1")
+    bare.lab["router"].sysctls({"net/ipv4/ip_forward": 1})
+    return bare
+
+
+def test_nodes_in_two_networks(far: Nodes) -> None:
+    """A router that no agent sees carries the outer packet."""
+    path = far.path()
+
+    assert path.ending.verdict is Verdict.DELIVERED
+    assert "carried by the router 192.168.11.254 to 192.168.12.1 of b" in [step.text for step in path.steps]
+    assert path.reply is not None
+    assert path.reply.ending.verdict is Verdict.DELIVERED
+    assert happened(far.lab, "pod-a", PODS["b"], PORT)[0] == "reached"
+
+
+def test_the_outer_route_is_gone(far: Nodes) -> None:
+    """The tunnel is as it was, and its way is not."""
+    far.host("a", "route del 192.168.12.0/24")
+
+    path = far.path()
+
+    assert path.ending.verdict is Verdict.NO_ROUTE
+    assert path.ending.reason == "no route to 192.168.12.1"
+    assert happened(far.lab, "pod-a", PODS["b"], PORT)[0] != "reached"
+
+
+def test_two_ways_for_the_outer_packet(far: Nodes) -> None:
+    """One of two equal next hops leads into nothing: half of the flows."""
+    far.host(
+        "a",
+        "route replace 192.168.12.0/24 nexthop via 192.168.11.254 nexthop via 192.168.7.77 onlink dev eth0",
+    )
+
+    paths = far.trace().paths
+
+    assert [path.weight for path in paths] == [Fraction(1, 2), Fraction(1, 2)]
+    verdicts = [path.ending.verdict for path in paths]
+    assert verdicts[0] is Verdict.DELIVERED
+    assert verdicts[1] in {Verdict.UNKNOWN, Verdict.DELIVERED}
