@@ -1,6 +1,6 @@
 """A request and its connections for people: what the proxy decides and why, then each connection as a tree."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 
 from kubectl_packetpath.cluster.http.decision import Considered, Decision, Fate, Result
@@ -64,8 +64,9 @@ class _Writer:
         if decision.result is not Result.FORWARDED or decision.chosen is None:
             yield from self.row("answer", _answer(decision))
         for each in decision.shares:
-            problem = f": {self.style.bad(clean(each.problem))}" if each.problem else ""
-            yield from self.row("to", f"{share(each.weight)} {each.backend}{problem}")
+            problem = f": {each.problem}" if each.problem else ""
+            paint = self.style.bad if each.problem else str
+            yield from self.row("to", f"{share(each.weight)} {each.backend}{problem}", paint)
             for change in each.changes:
                 yield from self.row("", change)
         if decision.result is Result.FORWARDED:
@@ -73,7 +74,7 @@ class _Writer:
         for change in decision.changes:
             yield from self.row("changes", change)
         for doubt in decision.doubts:
-            yield from self.row("unsure", self.style.unsure(clean(doubt)))
+            yield from self.row("unsure", doubt, self.style.unsure)
         for note in decision.notes:
             yield from self.row("status", note)
         yield from self.others([each for each in decision.considered if each.fate is not Fate.CHOSEN])
@@ -82,9 +83,9 @@ class _Writer:
         """Rules that do not take the request."""
         shown = rules if self.wide else rules[:MOST_RULES]
         for each in shown:
-            yield from self.row(_FATES[each.fate], self.style.faint(clean(f"{each.title}: {each.why}")))
+            yield from self.row(_FATES[each.fate], f"{each.title}: {each.why}", self.style.faint)
         if len(shown) < len(rules):
-            yield from self.row("", self.style.faint(f"{len(rules) - len(shown)} more rules: -o wide"))
+            yield from self.row("", f"{len(rules) - len(shown)} more rules: -o wide", self.style.faint)
 
     def certificate(self, shown: Shown) -> Iterator[str]:
         """What the client sees of TLS."""
@@ -98,7 +99,7 @@ class _Writer:
         elif shown.unknown:
             yield from self.row("TLS", f"not looked at: {shown.unknown}")
         for problem in shown.problems:
-            yield from self.row("TLS", self.style.bad(clean(problem)))
+            yield from self.row("TLS", problem, self.style.bad)
         for note in shown.notes:
             yield from self.row("", note)
 
@@ -122,13 +123,11 @@ class _Writer:
         lines = list(write(told.answer, style)) or ["nothing to follow"]
         yield from (f"   {line}".rstrip() for line in lines)
 
-    def row(self, label: str, text: str) -> Iterator[str]:
-        """A label and its text, in as many lines as it takes."""
-        room = self.style.width - LABEL - 3
-        plain = "\x1b" not in text
-        lines = list(wrapped(clean(text), room)) if plain else [text]
-        for number, line in enumerate(lines):
-            yield f"  {self.style.faint(f'{label:<{LABEL}}') if number == 0 else ' ' * LABEL} {line}".rstrip()
+    def row(self, label: str, text: str, paint: Callable[[str], str] = str) -> Iterator[str]:
+        """A label and its text, in as many lines as it takes; nothing of what others wrote is a command."""
+        for number, line in enumerate(wrapped(clean(text), self.style.width - LABEL - 3)):
+            begin = self.style.faint(f"{label:<{LABEL}}") if number == 0 else " " * LABEL
+            yield f"  {begin} {paint(line)}".rstrip()
 
 
 _FATES = {
@@ -152,7 +151,7 @@ def _answer(decision: Decision) -> str:
 def _end(found: Story) -> str:
     decision = found.decision
     if decision is not None and decision.result is Result.REDIRECTED and found.family == "arrived":
-        return f"{decision.status} to {decision.location}"
+        return clean(f"{decision.status} to {decision.location}")
     if decision is not None and decision.result is Result.ANSWERED:
         return f"answered with {decision.status or 'an error'} by the proxy"
     if decision is not None and decision.result is Result.REFUSED:

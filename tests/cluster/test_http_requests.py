@@ -9,9 +9,12 @@ import json
 import math
 from collections import Counter
 from datetime import UTC, datetime, timedelta
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from cluster.edge import SPACE, Edge, Got, Sent, set_edge
 from cluster.prediction import packetpath
 from cryptography import x509
@@ -27,6 +30,7 @@ from testbed.workloads import Server
 
 pytestmark = [pytest.mark.cluster, pytest.mark.bed(nodes=2, proxy="nftables", network="bridge")]
 CLIENT = "198.51.100.2"
+ROLE = Path(__file__).parents[2] / "manifests" / "client-role.yaml"
 REQUESTS = 200
 EVERYWHERE = {"namespaces": {"from": "All"}}
 HTTP = {"name": "http", "port": 80, "protocol": "HTTP", "allowedRoutes": EVERYWHERE}
@@ -376,3 +380,77 @@ def test_a_missing_secret(edge: Edge) -> None:
 
     assert shown(edge) == ""
     assert request["tls"]["problems"] == [f"there is no Secret {SPACE}/gone"]
+
+
+def https_listener(name: str, hostname: str, certificate: str) -> dict[str, Any]:
+    """A listener with a host and a certificate of its own."""
+    tls = {"certificateRefs": [{"name": certificate}]}
+    plain = {"name": name, "port": 443, "protocol": "HTTPS", "hostname": hostname, "tls": tls}
+    return plain | {"allowedRoutes": EVERYWHERE}
+
+
+def test_each_listener_shows_its_own_certificate(edge: Edge) -> None:
+    """By the server name of the handshake, the nearest host first."""
+    exact = secret(edge, "exact", "shop.test")
+    wild = secret(edge, "wild", "*.shop.test")
+    edge.listeners(
+        [HTTP, https_listener("exact", "shop.test", "exact"), https_listener("wild", "*.shop.test", "wild")]
+    )
+    route(edge, {"backendRefs": [{"name": "one", "port": 80}]})
+    edge.cluster.kube.apply(
+        {
+            "apiVersion": "gateway.networking.k8s.io/v1",
+            "kind": "HTTPRoute",
+            "metadata": {"namespace": SPACE, "name": "wide"},
+            "spec": {
+                "parentRefs": [PARENT],
+                "hostnames": ["*.shop.test"],
+                "rules": [{"backendRefs": [{"name": "two", "port": 80}]}],
+            },
+        }
+    )
+    hosts = {"shop.test": (exact, "server-0"), "a.shop.test": (wild, "server-1")}
+    for host, (fingerprint, server) in hosts.items():
+        wait_until(f"Envoy serves {host}", partial(_is_shown, edge, host, fingerprint))
+
+        request = told(edge, f"https://{host}/", expect=0)
+        (got,) = edge.send([Sent(url="", host=host, path="/", port=443, tls=True)])
+
+        assert request["tls"]["chain"][0]["fingerprint"] == fingerprint
+        assert got.body == server
+        assert {"one": "server-0", "two": "server-1"}[request["decision"]["backends"][0]["name"]] == server
+
+
+def _is_shown(edge: Edge, host: str, fingerprint: str) -> bool:
+    return shown(edge, host) == fingerprint
+
+
+def test_the_documented_rights_suffice(edge: Edge) -> None:
+    """With the role of manifests/client-role.yaml alone all is told but the certificate."""
+    secret(edge, "s", "shop.test")
+    with_tls(edge, "s")
+    for given in yaml.safe_load_all(ROLE.read_text()):
+        binding = {
+            "apiVersion": "rbac.authorization.k8s.io/v1",
+            "kind": f"{given['kind']}Binding",
+            "metadata": given["metadata"],
+            "roleRef": {
+                "apiGroup": "rbac.authorization.k8s.io",
+                "kind": given["kind"],
+                "name": given["metadata"]["name"],
+            },
+            "subjects": [{"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": "viewer"}],
+        }
+        edge.cluster.kube.apply(given, binding)
+
+    def answered() -> dict[str, Any] | None:
+        said = packetpath(edge.cluster, "https://shop.test/", "-n", SPACE, "--as", "viewer")
+        return json.loads(said.out) if said.code == 0 else None
+
+    found = wait_until("the rights count", answered, timeout_seconds=30)
+
+    assert found is not None
+    (request,) = found["requests"]
+    assert found["notes"] == []
+    assert "could not be read" in request["tls"]["unknown"]
+    assert "secrets" in request["tls"]["unknown"]
