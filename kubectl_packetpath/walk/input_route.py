@@ -153,7 +153,7 @@ def _bad_source(here: Here, packet: Packet, device: Link, out_device: Link | Non
         if not tables.custom_rules and not tables.custom_local_routes:
             own = tables.owners.get(packet.source)
             return _spoofed(packet, ()) if own is not None else None
-    return _reverse(here, packet, device, strictness)
+    return _reverse(here, packet, device, strictness, out_device)
 
 
 def _redirects(state: NamespaceState, device: Link) -> bool:
@@ -165,14 +165,18 @@ def _spoofed(packet: Packet, facts: tuple[Fact, ...]) -> Decision:
     return _dropped(f"the source {packet.source} is an address of this very host (martian)", facts)
 
 
-def _reverse(here: Here, packet: Packet, device: Link, strictness: int) -> Decision | None:
+def _reverse(
+    here: Here, packet: Packet, device: Link, strictness: int, out_device: Link | None
+) -> Decision | None:
+    """The answer is looked up as if it came in where the packet goes out, or from a program of this host."""
     state = here.state
+    loopback = next((link for link in tables_of(state).links.values() if link.is_loopback), None)
     query = RouteQuery(
         destination=packet.source,
         source=packet.destination,
         mark=packet.mark if largest(state, device, "src_valid_mark") else 0,
         tos=packet.tos,
-        iif=device,
+        iif=out_device or loopback,
         uid=0,
         protocol=packet.protocol,
         sport=packet.dport or 0,
