@@ -10,7 +10,8 @@ from collections.abc import Iterator
 
 from kubectl_packetpath.cluster.answer import Answer, Answered
 from kubectl_packetpath.findings.base import Finding, Problem
-from kubectl_packetpath.findings.sight import host_of, known, losses
+from kubectl_packetpath.findings.sight import host_of, losses
+from kubectl_packetpath.snapshot.state import NotRecorded
 from kubectl_packetpath.trace import Verdict
 from kubectl_packetpath.walk.settings import fact
 
@@ -30,7 +31,10 @@ def look(answer: Answer, way: Answered) -> Iterator[Finding]:
             continue
         name = "ip6tables" if loss.end.packet.family == 6 else "iptables"
         key = f"net/bridge/bridge-nf-call-{name}"
-        value = known(lambda state=state, key=key: state.sysctl(key))  # type: ignore[misc]
+        try:
+            value = state.sysctl(key)
+        except NotRecorded:
+            continue
         if value == "1":
             continue
         told = "br_netfilter is not loaded" if value is None else f"{key.replace('/', '.')} is {value}"

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from kubectl_packetpath.cluster.answer import Answer, Answered
-from kubectl_packetpath.findings.sight import Loss, losses, rows, state_at
+from kubectl_packetpath.findings.sight import Loss, known, losses, state_at
 from kubectl_packetpath.snapshot.sockets import Socket
 from kubectl_packetpath.trace import Verdict
 
@@ -28,11 +28,12 @@ def deaf(answer: Answer, way: Answered) -> Iterator[Deaf]:
     """Every path that ends where nothing listens, and where the sockets were read."""
     for loss in losses(way):
         state = state_at(answer, loss.hop)
-        if loss.ending.verdict is not Verdict.REFUSED or loss.is_reply or state is None:
+        sockets = known(state.sockets) if state is not None else None
+        if loss.ending.verdict is not Verdict.REFUSED or loss.is_reply or sockets is None:
             continue
         own = [
             socket
-            for socket in rows(state.sockets)
+            for socket in sockets
             if socket.protocol == loss.path.packet.protocol and not socket.remote_port
         ]
         yield Deaf(loss=loss, sockets=tuple(sorted(own, key=lambda each: (each.port, str(each.address)))))

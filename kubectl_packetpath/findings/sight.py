@@ -12,7 +12,7 @@ from kubectl_packetpath.cluster.model import Service, ServicePort
 from kubectl_packetpath.findings.base import Severity
 from kubectl_packetpath.packet import PROTOCOL_NAMES
 from kubectl_packetpath.snapshot import PodReference
-from kubectl_packetpath.snapshot.absent import Absent, Section
+from kubectl_packetpath.snapshot.absent import Absent
 from kubectl_packetpath.snapshot.state import NamespaceState, NotRecorded
 from kubectl_packetpath.trace import Ending, Fact, Hop, Path, Step, StepKind, Verdict
 from kubectl_packetpath.walk.cluster import namespace_of
@@ -85,15 +85,6 @@ def losses(way: Answered) -> Iterator[Loss]:
         if strayed or end.ending.verdict.family == "lost":
             certain = path.weight is not None and end.weight is not None
             yield Loss(number=number, path=path, end=end, certain=certain)
-
-
-def rows(read: Callable[[], Section[T]]) -> tuple[T, ...]:
-    """The rows of a table; none where it was not read, or is not there."""
-    try:
-        section = read()
-    except NotRecorded:
-        return ()
-    return () if isinstance(section, Absent) else section
 
 
 def known(read: Callable[[], T | Absent | None]) -> T | None:
