@@ -22,7 +22,7 @@ from kubectl_packetpath.snapshot.routing import (
 from kubectl_packetpath.snapshot.state import NamespaceState, NodeState
 from kubectl_packetpath.trace import Fact
 from kubectl_packetpath.walk.routing import RouteQuery, address_type, fib_lookup
-from kubectl_packetpath.walk.segment import Station, hearers
+from kubectl_packetpath.walk.segment import Station, hearers, sharers
 from kubectl_packetpath.walk.settings import largest, number
 from kubectl_packetpath.walk.tables import tables_of
 
@@ -82,12 +82,26 @@ def resolve(node: NodeState, state: NamespaceState, device: Link, address: Addre
     for station in stations:
         if station.state is not None and answers(station.state, station.link, address):
             return Resolution(mac=_usable_mac(entry) or station.link.mac, because=facts)
+    taker = _sharing(node, stations, address)
+    if taker is not None:
+        return Resolution(mac=_usable_mac(entry) or taker.link.mac, because=facts)
     if _usable_mac(entry):
         return Resolution(mac=_usable_mac(entry), because=facts)
     failed = entry is not None and entry.state & NUD_FAILED
     if not failed and any(station.state is None for station in stations):
         return Resolution(seen=False, because=facts)
     return Resolution(reached=False, because=facts)
+
+
+def _sharing(node: NodeState, stations: list[Station], address: Address) -> Station | None:
+    """Who answers among the devices that share the wire of one who does not."""
+    for station in stations:
+        if station.state is None or not station.state.is_host:
+            continue
+        for other in sharers(node, station.state, station.link):
+            if other.state is not None and other.link.is_up and answers(other.state, other.link, address):
+                return other
+    return None
 
 
 def _usable_mac(entry: Neighbour | None) -> str:

@@ -55,7 +55,10 @@ def meet(one: Link, other: Link) -> bool:
 
 
 def sharers(node: NodeState, state: NamespaceState, lower: Link) -> Iterator[Station]:
-    """The devices that share this device's wire, in whichever namespace they are."""
+    """The devices that share this device's wire, in whichever namespace they are.
+
+    This reads all namespaces of the node, so it is asked only where nobody else can be meant.
+    """
     for other in node.namespaces():
         for link in tables_of(other).links.values():
             below = wire_of(node, other, link)
@@ -122,7 +125,6 @@ def _at(node: NodeState, state: NamespaceState, link: Link, depth: int) -> Itera
     bridge = bridge_of(state, link)
     if bridge is None:
         yield Station(state=state, link=link)
-        yield from sharers(node, state, link)
         return
     yield Station(state=state, link=bridge)
     for port in ports_of(state, bridge):

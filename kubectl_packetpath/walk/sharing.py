@@ -7,8 +7,10 @@ from kubectl_packetpath.packet import Packet
 from kubectl_packetpath.snapshot.links import Link
 from kubectl_packetpath.trace import Outcome
 from kubectl_packetpath.walk.here import unknown
+from kubectl_packetpath.walk.input_route import NO_ROUTE_TYPES, query_for
 from kubectl_packetpath.walk.neighbours import answers
 from kubectl_packetpath.walk.place import Departure, Place
+from kubectl_packetpath.walk.routing import fib_lookup
 from kubectl_packetpath.walk.segment import Station, sharers
 from kubectl_packetpath.walk.tables import tables_of
 
@@ -40,6 +42,8 @@ def _has(station: Station, packet: Packet) -> bool:
 
 
 def _taker(place: Place, packet: Packet, device: Link) -> Station | None:
+    if not _may_be_for_another(place, packet, device):
+        return None
     others = list(sharers(place.node, place.state, device))
     if not others or others[0].link.mode == "passthru":
         return others[0] if others else None
@@ -52,3 +56,13 @@ def _taker(place: Place, packet: Packet, device: Link) -> Station | None:
     if answers(place.state, device, wanted):
         return None
     return next((o for o in others if o.state is not None and answers(o.state, o.link, wanted)), None)
+
+
+def _may_be_for_another(place: Place, packet: Packet, device: Link) -> bool:
+    """Not for this host by its link address, nor by where this host would send it."""
+    if packet.destination_mac and packet.destination_mac != device.mac:
+        return True
+    way = fib_lookup(place.state, query_for(packet, device))[0]
+    if way.type != "unicast":
+        return way.type in NO_ROUTE_TYPES
+    return way.device is None or way.device.index == device.index

@@ -11,7 +11,7 @@ from typing import TypeVar
 from kubectl_packetpath.packet import Address
 from kubectl_packetpath.snapshot.absent import Absent
 from kubectl_packetpath.snapshot.links import InterfaceAddress, Link
-from kubectl_packetpath.snapshot.state import NamespaceState
+from kubectl_packetpath.snapshot.state import NamespaceState, NotRecorded
 
 T = TypeVar("T")
 PRIVATE = {"bridge", "dummy"}
@@ -67,8 +67,11 @@ def device_with(state: NamespaceState, address: Address) -> Link | None:
 
 
 def carried(state: NamespaceState, address: Address) -> bool:
-    """Whether this node has the address on a device that leads to others."""
-    device = device_with(state, address)
+    """Whether this node is known to have the address on a device that leads to others."""
+    try:
+        device = device_with(state, address)
+    except NotRecorded:
+        return False
     return device is not None and device.is_up and not device.is_loopback and device.kind not in PRIVATE
 
 
