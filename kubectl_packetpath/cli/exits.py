@@ -9,6 +9,8 @@ from typing import NoReturn
 
 import typer
 
+from kubectl_packetpath.printable import clean
+
 
 class Exit(IntEnum):
     """What scripts can rely on; docs/cli.md lists them."""
@@ -25,8 +27,8 @@ FAMILY_EXITS = {"arrived": Exit.ARRIVES, "lost": Exit.LOST, "unknown": Exit.UNKN
 
 
 def say(text: str) -> None:
-    """Words for people go to standard error."""
-    print(text, file=sys.stderr, flush=True)
+    """Words for people go to standard error, and nothing of them that a terminal would obey."""
+    print("\n".join(clean(line) for line in text.split("\n")), file=sys.stderr, flush=True)
 
 
 def fail(message: str, remedy: str, code: int) -> NoReturn:

@@ -1,25 +1,14 @@
-"""Colours, widths, and the cleaning of names that come from nodes and pods.
+"""Colours and widths."""
 
-Interface names, socket addresses and rule comments are whatever somebody wrote: nothing of them may reach
-a terminal as a control sequence.
-"""
-
-import re
 import textwrap
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-CONTROL = re.compile(
-    r"\x1b\[[0-?]*[ -/]*[@-~]"  # an ANSI sequence goes as a whole
-    r"|[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]"
-)
+from kubectl_packetpath.printable import clean
+
+__all__ = ["SIGNS", "Style", "clean", "command_lines", "wrapped"]
 NARROWEST, WIDEST = 60, 140
 LEAST_TEXT = 24
-
-
-def clean(text: str) -> str:
-    """Without control characters, ANSI sequences and what turns the direction of writing."""
-    return CONTROL.sub("", text)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

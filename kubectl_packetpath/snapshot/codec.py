@@ -27,6 +27,8 @@ from kubectl_packetpath.snapshot.xtables import LegacyTable
 T = TypeVar("T")
 MAGIC = b"PPSNAP\x00"
 LARGEST_BYTES = 1 << 30
+SMALL_BYTES, MOST_UNFOLDED = 1 << 24, 256
+"""What any recording may unfold to, and how many times its size a bigger one may: rules repeat themselves 40 times."""
 _ADDRESSES = (IPv4Address, IPv6Address)
 _NETWORKS = (IPv4Network, IPv6Network)
 _BIG = (Snapshot, NetworkNamespace, Nftables, Conntrack, LegacyTable, IpvsTable)
@@ -127,12 +129,13 @@ def decode_value(kind: type[T], data: bytes) -> T:
 
 def _unpacked(data: bytes | memoryview) -> Any:
     inflate = zlib.decompressobj()
+    most = min(LARGEST_BYTES, max(SMALL_BYTES, MOST_UNFOLDED * len(data)))
     try:
-        raw = inflate.decompress(data, LARGEST_BYTES)
+        raw = inflate.decompress(data, most)
     except zlib.error as error:
         raise RecordingError(f"the recording is damaged ({error})") from None
     if inflate.unconsumed_tail:
-        raise RecordingError(f"the recording unfolds to more than {LARGEST_BYTES >> 20} MiB")
+        raise RecordingError(f"the recording unfolds to more than {most >> 20} MiB")
     if not inflate.eof:
         raise RecordingError("the recording is cut off")
     try:

@@ -20,7 +20,7 @@ from typing import Any
 from kubectl_packetpath.cluster.model import Cluster
 from kubectl_packetpath.cluster.objects import cluster_of
 from kubectl_packetpath.snapshot import Snapshot
-from kubectl_packetpath.snapshot.codec import MAGIC, RecordingError, decode
+from kubectl_packetpath.snapshot.codec import MAGIC, MOST_UNFOLDED, SMALL_BYTES, RecordingError, decode
 from kubectl_packetpath.snapshot.flows import NO_FLOWS, Flows
 from kubectl_packetpath.snapshot.recorded import RecordedNode
 from kubectl_packetpath.snapshot.state import NodeState
@@ -127,7 +127,10 @@ class Bundle:
             self._nodes.pop(need.node, None)
 
     def _add(self, snapshot: Snapshot, name: str = "") -> None:
-        self._nodes[name or snapshot.node] = RecordedNode(snapshot)
+        try:
+            self._nodes[name or snapshot.node] = RecordedNode(snapshot)
+        except LookupError as error:
+            raise BundleError(f"{self.file}: {error}.") from error
 
     def _decoded(self, data: bytes, name: str) -> Snapshot:
         try:
@@ -168,7 +171,7 @@ class Bundle:
     def _json(self, name: str) -> dict[str, Any]:
         try:
             data = json.loads(self._read(name, MOST_JSON_BYTES))
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise BundleError(f"{self.file}: {name} is damaged.") from error
         if not isinstance(data, dict):
             raise BundleError(f"{self.file}: {name} is damaged.")
@@ -179,6 +182,7 @@ class Bundle:
         if self._archive is None:
             raise BundleError(f"{self.file} is no archive.")
         try:
+            most_bytes = min(most_bytes, max(SMALL_BYTES, MOST_UNFOLDED * self.file.stat().st_size))
             with self._archive.open(name) as entry:
                 data = entry.read(most_bytes + 1)
         except KeyError as error:

@@ -63,7 +63,14 @@ class Lab:
             raise RuntimeError(f"the server in {name} did not start")
 
     def reach(
-        self, name: str, target: str, port: int, protocol: str = "tcp", sport: int = 0
+        self,
+        name: str,
+        target: str,
+        port: int,
+        protocol: str = "tcp",
+        sport: int = 0,
+        *,
+        seconds: float = 1.0,
     ) -> dict[str, Any]:
         """Try it for real."""
         command = [
@@ -75,6 +82,7 @@ class Lab:
             target,
             str(port),
             str(sport),
+            str(seconds),
         ]
         answer: dict[str, Any] = json.loads(succeed(command))
         return answer
