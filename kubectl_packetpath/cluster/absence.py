@@ -4,12 +4,15 @@ Kubernetes: pkg/controller/endpointslice: a pod becomes an endpoint by its label
 """
 
 from dataclasses import dataclass
+from difflib import SequenceMatcher
 from enum import Enum
 
 from kubectl_packetpath.cluster.model import Cluster, Endpoint, Pod, Service, ServicePort
 from kubectl_packetpath.cluster.published import expected_endpoints
 
 OVER = {"Succeeded", "Failed"}
+ALIKE = 0.7
+"""How much of two values has to be the same before one is taken for a slip of the pen."""
 
 
 class Why(Enum):
@@ -74,12 +77,17 @@ def selected(cluster: Cluster, service: Service) -> tuple[Pod, ...]:
 
 
 def nearest(cluster: Cluster, service: Service) -> Pod | None:
-    """The pod that comes closest to what a Service selects: most labels, then the same keys with other values."""
-    keys = {key for key, _ in service.selector}
+    """The pod that comes closest to what a Service selects: with most of its labels, or values spelled much like them."""
 
-    def rank(pod: Pod) -> tuple[int, int]:
-        return len(set(service.selector) & set(pod.labels)), len(keys & {key for key, _ in pod.labels})
+    def rank(pod: Pod) -> float:
+        own = dict(pod.labels)
+        return sum(_likeness(value, own.get(key, "")) for key, value in service.selector)
 
-    own = [pod for pod in cluster.pods if pod.namespace == service.namespace and pod.phase not in OVER]
-    best = max(own, key=rank, default=None)
-    return best if best is not None and rank(best) != (0, 0) else None
+    found = [pod for pod in cluster.pods if pod.namespace == service.namespace and pod.phase not in OVER]
+    best = max(found, key=rank, default=None)
+    return best if best is not None and rank(best) > 0 else None
+
+
+def _likeness(wanted: str, value: str) -> float:
+    ratio = SequenceMatcher(a=wanted, b=value).ratio()
+    return ratio if ratio >= ALIKE else 0.0

@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from kubectl_packetpath.cluster.answer import Answer, Answered
-from kubectl_packetpath.findings.sight import Loss, known, losses, state_at
+from kubectl_packetpath.cluster.question import PROXIED
+from kubectl_packetpath.findings.sight import Loss, is_translated, known, losses, state_at
 from kubectl_packetpath.snapshot.sockets import Socket
 from kubectl_packetpath.trace import Verdict
 
@@ -31,6 +32,8 @@ def deaf(answer: Answer, way: Answered) -> Iterator[Deaf]:
         sockets = known(state.sockets) if state is not None else None
         if loss.ending.verdict is not Verdict.REFUSED or loss.is_reply or sockets is None:
             continue
+        if way.question.way in PROXIED and not is_translated(way, loss.path):
+            continue  # nobody has to listen on a Service's own address: its translation is missing
         own = [
             socket
             for socket in sockets

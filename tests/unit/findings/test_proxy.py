@@ -5,7 +5,7 @@ from fractions import Fraction
 
 import pytest
 from builders import cluster, delivered, service, slices, step
-from unit.findings.losing import fact, first, found, lost, one
+from unit.findings.losing import fact, first, found, lost, one, recorded
 
 from kubectl_packetpath.cluster.model import Cluster
 from kubectl_packetpath.trace import StepKind, Verdict
@@ -30,6 +30,14 @@ def test_a_service_that_a_node_has_no_rule_for(verdict: Verdict) -> None:
         "no rule of kube-proxy was met there"
     )
     assert (each.node, each.namespace, len(each.remedy)) == ("node1", "host", 3)
+
+
+def test_nobody_has_to_listen_on_a_services_own_address() -> None:
+    """What is missing is the rule."""
+    question = first()
+    node = recorded("node1", sockets=())
+
+    assert found("PP106", question, lost(question, Verdict.REFUSED, "nothing listens"), node1=node) == ()
 
 
 def test_other_rules_of_the_proxy_are_told() -> None:

@@ -71,6 +71,14 @@ def test_the_pod_that_comes_closest_to_the_selector_is_named() -> None:
     assert each.message == "no pod of default has app=web; nearest is web-1 with app=webb"
 
 
+def test_a_pod_of_another_program_is_not_near() -> None:
+    """Every pod has an `app`: that alone says nothing."""
+    given = world((("app", "database"),))
+    path = lost(first(given), NO_BACKEND, "kube-proxy rejects it")
+
+    assert one(found("PP101", first(given), path, world=given)).message == "no pod of default has app=web"
+
+
 def test_a_headless_service_without_endpoints_has_no_way_and_is_explained() -> None:
     """DNS answers with no address, so there is no packet to follow."""
     given = world((("app", "web"),), ready=False, headless=True, cluster_ips=())
