@@ -150,11 +150,11 @@ def predicted(made: Lab, asked: Asked, node: NodeState | None = None) -> Weights
 
 
 def happened(made: Lab, asked: Asked, said: Weights, count: int = 1) -> Weights:
-    """What real connections see; what should be lost is not waited for as long."""
-    lost = {seen[0] for seen in said} == {"timeout"}
-    seen = attempts(
-        made[asked.who], (asked.target, asked.port, asked.protocol), 1 if lost else count, quick=lost
-    )
+    """What real connections see; what should be lost is tried once per way, and not waited for as long."""
+    ends = {seen[0] for seen in said}
+    quick = "timeout" in ends
+    count = len(said) if quick or "reached" not in ends else count
+    seen = attempts(made[asked.who], (asked.target, asked.port, asked.protocol), count, quick=quick)
     return {each: Fraction(times, seen.total()) for each, times in seen.items()}
 
 

@@ -20,7 +20,7 @@ KINDS = {
     "udp": (socket.SOCK_DGRAM, socket.IPPROTO_UDP),
     "sctp": (socket.SOCK_STREAM, socket.IPPROTO_SCTP),
 }
-QUICK_SECONDS, TIMEOUT_SECONDS = 1.0, 1.5 * PATIENCE
+QUICK_SECONDS, TIMEOUT_SECONDS = 1.5, 1.5 * PATIENCE
 Seen = tuple[str, str, str]
 """How it went, who answered, and which client address they saw."""
 
