@@ -108,7 +108,8 @@ class _Writer:
         for each in found.asked:
             yield from self.row("DNS", _question(each))
         if len(found.asked) > 1:
-            yield from self.row("", f"{found.questions} questions in all")
+            most = "" if found.is_certain else "at most "
+            yield from self.row("", f"{most}{found.questions} questions in all")
 
     def connection(self, number: int, told: Told) -> Iterator[str]:
         """One connection as a tree."""

@@ -4,17 +4,18 @@ A URL whose host is a name of the cluster needs no proxy: the name is resolved a
 goes to the Service.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
 
-from kubectl_packetpath.cluster.ask import Target, TargetKind, find_pod
+from kubectl_packetpath.cluster.ask import AskError, Target, TargetKind, find_pod
 from kubectl_packetpath.cluster.http.asking import HttpWish
 from kubectl_packetpath.cluster.http.connections import Connection, onward, way_in
 from kubectl_packetpath.cluster.http.plan import Plan, plans
 from kubectl_packetpath.cluster.http.request import HttpRequest, is_address, request_of
-from kubectl_packetpath.cluster.model import Cluster, Pod
+from kubectl_packetpath.cluster.model import Cluster, Pod, Service
 from kubectl_packetpath.cluster.naming.pods import dns_service, resolv_conf_of
-from kubectl_packetpath.cluster.naming.resolv import ResolvConf
+from kubectl_packetpath.cluster.naming.resolv import Library, ResolvConf
 from kubectl_packetpath.cluster.naming.resolving import Resolution, resolve
 from kubectl_packetpath.cluster.question import Expansion, Wish
 from kubectl_packetpath.cluster.ways import expand
@@ -108,9 +109,7 @@ def _resolved(
     dns = dns_service(cluster)
     start = wish.start
     if dns is not None and pod is not None:
-        target = Target(kind=TargetKind.SERVICE, namespace=dns.namespace, name=dns.name, port=DNS_PORT)
-        asked = Wish(target=target, start=start, protocol="udp")
-        connections.append(Connection(title="to the cluster's DNS", expansion=expand(cluster, asked)))
+        connections.append(Connection(title="to the cluster's DNS", expansion=_to_dns(dns, wish, cluster)))
     service = found.service
     if service is not None and found.addresses:
         target = Target(
@@ -120,15 +119,36 @@ def _resolved(
         connections.append(
             Connection(title=f"to Service {service.full_name}", expansion=_only_inside(expansion, found))
         )
-    notes = (
-        () if pod is not None else ("the name is resolved as pods of this namespace do: no --from was given",)
-    )
     return Outline(
         title=f"{request.method} {request.url}",
         resolution=found,
         connections=tuple(connections),
-        notes=notes,
+        notes=tuple(_of_resolvers(found, pod, wish, cluster)),
     )
+
+
+def _to_dns(dns: Service, wish: HttpWish, cluster: Cluster) -> Expansion:
+    target = Target(kind=TargetKind.SERVICE, namespace=dns.namespace, name=dns.name, port=DNS_PORT)
+    try:
+        return expand(cluster, Wish(target=target, start=wish.start, protocol="udp"))
+    except AskError as error:
+        return Expansion(questions=(), notes=(str(error),))
+
+
+def _of_resolvers(found: Resolution, pod: Pod | None, wish: HttpWish, cluster: Cluster) -> Iterator[str]:
+    """What is to be said of who resolves the name."""
+    if pod is None:
+        yield "the name is resolved as pods of this namespace do: no --from was given"
+    conf = _conf(pod, wish, cluster)
+    if conf is None:
+        return
+    other = resolve(found.name, conf, cluster, library=Library.MUSL)
+    if other.addresses != found.addresses:
+        got = ", ".join(map(str, other.addresses)) or "no address"
+        yield (
+            f"this is glibc's way; a program with musl (Alpine) stops at {other.asked[-1].candidate.name} and "
+            f"gets {got}"
+        )
 
 
 def _only_inside(expansion: Expansion, found: Resolution) -> Expansion:

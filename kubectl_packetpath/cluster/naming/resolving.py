@@ -4,7 +4,7 @@ Kubernetes: https://kubernetes.io/docs/concepts/services-networking/dns-pod-serv
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from ipaddress import ip_address
 
 from kubectl_packetpath.cluster.model import Cluster, Service
@@ -41,8 +41,10 @@ class Resolution:
 
     @property
     def end(self) -> Asked | None:
-        """The question that decided."""
-        return self.asked[-1] if self.asked else None
+        """The question that decides: the first with an address, else one whose answer is not seen, else the last."""
+        found = [each for each in self.asked if each.last.addresses]
+        unseen = [each for each in self.asked if each.last.code is Code.FORWARDED]
+        return next(iter((*found, *unseen, *self.asked[-1:])), None)
 
     @property
     def code(self) -> Code:
@@ -63,7 +65,7 @@ class Resolution:
 
     @property
     def questions(self) -> int:
-        """How many are sent: A and AAAA are asked for apart."""
+        """How many are sent, at most where not all answers are seen: A and AAAA are asked for apart."""
         return len(self.asked) * len(self.versions)
 
     @property
@@ -87,14 +89,19 @@ def resolve(
 
 
 def _asked(name: str, conf: ResolvConf, cluster: Cluster, library: Library, zone: str) -> Iterator[Asked]:
+    unseen = False
     for candidate in candidates(name, conf, library):
         chain = tuple(_chain(candidate.name, cluster, zone))
-        yield Asked(candidate=candidate, answers=chain)
+        why = (
+            f"{candidate.why}, and only if other servers do not know the name before"
+            if unseen
+            else candidate.why
+        )
+        yield Asked(candidate=replace(candidate, why=why), answers=chain)
         last = chain[-1]
         if last.addresses:
             return
-        if last.code is Code.FORWARDED and last.name == name.lower().rstrip("."):
-            return
+        unseen = unseen or last.code is Code.FORWARDED
         if library is Library.MUSL and last.code is Code.NO_DATA:
             return
 

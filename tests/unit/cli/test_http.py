@@ -173,16 +173,6 @@ def test_a_final_dot_spares_questions(tmp_path: Path) -> None:
     assert [each["name"] for each in request["dns"]["asked"]] == ["web.demo.svc.cluster.local"]
 
 
-def test_musl_is_told_where_it_gets_another_answer(tmp_path: Path) -> None:
-    """It tries no search domain for a name with enough dots, which glibc does."""
-    name = "http://x.y.z.web.demo.svc/"
-    file = with_ingress(tmp_path)
-    plain = run(file, "http://web.demo/", "--from", "pod/client").stdout
-
-    assert "musl" not in plain
-    assert run(file, name, "--from", "pod/client").exit_code in {1, 2, 3}
-
-
 @pytest.mark.parametrize(
     ("words", "said"),
     [

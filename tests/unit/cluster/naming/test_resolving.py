@@ -94,6 +94,19 @@ def test_a_name_that_does_not_exist_is_tried_in_all_ways() -> None:
     assert [each.last.code for each in found.asked] == [Code.NO_NAME] * 3 + [Code.FORWARDED]
 
 
+def test_a_name_that_others_are_asked_for_first_may_still_be_ours() -> None:
+    """With ndots 1 a name with a dot is asked for as it is, and the search list comes only after that."""
+    given = replace(conf(), ndots=1)
+
+    found = resolve("web.default", given, world())
+    musl = resolve("web.default", given, world(), library=Library.MUSL)
+
+    assert [str(each) for each in found.addresses] == ["10.96.0.9"]
+    assert not found.is_certain
+    assert found.asked[1].candidate.why.endswith("only if other servers do not know the name before")
+    assert (musl.addresses, musl.code) == ((), Code.FORWARDED)
+
+
 def test_musl_stops_at_a_name_without_address() -> None:
     """The name exists, so musl does not try the next one; glibc does."""
     given = replace(conf(), search=("svc.cluster.local", "default.svc.cluster.local"))
