@@ -21,9 +21,10 @@ def forward(here: Here, packet: Packet, history: History | None, connection: Ipv
     """Change the packet as the way of forwarding wants it; what is not for this namespace is sent on."""
     way = fib_lookup(here.state, RouteQuery(destination=connection.server))[0]
     local = way.type == "local" or connection.forwarding == "local"
-    if connection.forwarding in {"tunnel", "bypass"}:
-        place = f"{here.node} ipvs {endpoint(packet.destination, packet.dport)}: forwarding by {connection.forwarding}"
-        yield unknown(go_on(packet, history), f"{place} is not modelled")
+    doubt = _not_modelled(here, connection, local=local)
+    if doubt:
+        place = f"{here.node} ipvs {endpoint(packet.destination, packet.dport)}"
+        yield unknown(go_on(packet, history), f"{place}: {doubt} is not modelled")
         return
     if _crosses_loopback(here, packet, connection, local=local):
         reason = f"IPVS sends nothing between a loopback address and {connection.server}"
@@ -37,6 +38,15 @@ def forward(here: Here, packet: Packet, history: History | None, connection: Ipv
     changed = followed(changed, connection, answer=False)
     history = told(history, *_change(here, packet, changed, connection))
     yield replace(go_on(changed, history), verdict="accept" if local else SENT_ON)
+
+
+def _not_modelled(here: Here, connection: IpvsConnection, *, local: bool) -> str:
+    if connection.forwarding in {"tunnel", "bypass"}:
+        return f"forwarding by {connection.forwarding}"
+    out = here.out_device
+    if here.hook is Hook.OUTPUT and local and out is not None and not out.is_loopback:
+        return "a server of this very host behind an address that is elsewhere"
+    return ""
 
 
 def _crosses_loopback(here: Here, packet: Packet, connection: IpvsConnection, *, local: bool) -> bool:
