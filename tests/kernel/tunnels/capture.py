@@ -25,6 +25,7 @@ OUTGOING = 4
 WITHOUT_LINK_HEADER = {768, 769, 778, 776, 823, 65534}
 """ARPHRD_* of tunnel devices whose packets begin with the IP header."""
 SECONDS = 3.0
+ESP = 50
 SEALED_PORT, SEALED = 51820, b"\4\0\0\0"
 """WireGuard's port, and how a message with a packet in it begins."""
 CAME = re.compile(r"^(\S+) takes ")
@@ -64,15 +65,16 @@ class Capture:
 
         Waits until at least this many have come, or long enough to say that they never will.
         """
-        found: dict[tuple[str, str], Seen] = {}
+        found: dict[tuple[str, str, int], Seen] = {}
         deadline = time.monotonic() + SECONDS
         while len(found) < expected and time.monotonic() < deadline:
             for key, listener in self.sockets.items():
                 for layers in _incoming(listener):
-                    if layers[-1].dport in {port, SEALED_PORT} and key not in found:
-                        found[key] = Seen(namespace=key[0], device=key[1], layers=layers)
+                    if layers[-1].dport in {port, SEALED_PORT} or layers[-1].protocol == ESP:
+                        seen = Seen(namespace=key[0], device=key[1], layers=layers)
+                        found.setdefault((*key, layers[0].protocol), seen)
             time.sleep(0.01)
-        return [found[key] for key in self.sockets if key in found]
+        return [seen for key in self.sockets for place, seen in found.items() if place[:2] == key]
 
 
 @contextmanager
@@ -125,6 +127,9 @@ def _layers(frame: Any) -> Iterator[Layer]:
                 yield found
             found = Layer(source=frame.src, destination=frame.dst, protocol=_protocol(frame), **macs)
             macs = {}
+            if found.protocol == ESP:
+                yield replace(found, vni=int.from_bytes(bytes(frame.payload)[:4], "big"))
+                return
         elif found is not None:
             if _sets_up_a_session(frame):
                 return
@@ -184,7 +189,8 @@ def _told(packet: Packet | None) -> Iterator[Layer]:
             destination_mac=packet.destination_mac,
             vni=packet.vni,
         )
-        packet = packet.inner if packet.sealed is None else None
+        hidden = packet.sealed is not None or packet.encapsulation == "esp"
+        packet = None if hidden else packet.inner
 
 
 def comparable(seen: list[Seen], told_of: list[Seen]) -> list[Seen]:
