@@ -161,7 +161,8 @@ def _leave(place: Place, outcome: Outcome, decision: OutputDecision) -> Iterator
         place_text = f"{place.node.name}: sending to a {kind} address is not modelled"
         yield Departure(outcome=unknown(outcome, place_text))
         return
-    learns = number(place.state, "net/ipv4/ip_forward_use_pmtu") == 1
+    wrapped_too_long = outcome.packet.inner is not None and outcome.packet.size_bytes > limit_of(way, device)
+    learns = wrapped_too_long and number(place.state, "net/ipv4/ip_forward_use_pmtu") == 1
     outcome = fitted(outcome, way, device, Sender.HOST, learns=learns)
     if outcome.ending is not None:
         yield Departure(outcome=outcome)
