@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
+from kubectl_packetpath.snapshot.netlink import NetlinkError
 from kubectl_packetpath.snapshot.nftables_messages import expression_spans, expressions_at, read_expression
 from kubectl_packetpath.walk.nftables.expressions import find_kind
 from kubectl_packetpath.walk.nftables.expressions.cmp import EQ
@@ -69,9 +70,15 @@ class Skipper:
         prefixes = self._prefixes
         while prefixes and position < len(rules):
             position = self._fast(rules, position)
-            if position == len(rules) or expressions_at(rules[position]) == self._start:
+            if position == len(rules):
                 break
-            self._start = expressions_at(rules[position])
+            try:
+                start = expressions_at(rules[position])
+            except NetlinkError:
+                break  # whoever looks at it will say so
+            if start == self._start:
+                break
+            self._start = start
         return position
 
     def _fast(self, rules: Sequence[bytes], position: int) -> int:

@@ -11,7 +11,7 @@ from kubectl_packetpath.trace import Fact, History
 from kubectl_packetpath.walk.here import Here
 from kubectl_packetpath.walk.xtables.blob import counters_of, decode_rule, target_of
 from kubectl_packetpath.walk.xtables.extension import BAD_BYTES
-from kubectl_packetpath.walk.xtables.rule import Standard
+from kubectl_packetpath.walk.xtables.rule import NoTarget, Standard
 from kubectl_packetpath.walk.xtables.words import rule_words
 
 MOST_ASSUMED = 256
@@ -78,7 +78,10 @@ class Run:
         raw = chain.rules[position]
         packets, size = counters_of(self.family, raw)
         if self.is_policy(chain, position):
-            target = target_of(self.family, raw, -1)
+            try:
+                target = target_of(self.family, raw, -1)
+            except BAD_BYTES:
+                target = NoTarget()
             policy = target.name if isinstance(target, Standard) else "?"
             key, text = f"{self.here.node} {self.table}/{chain.name}/policy", f":{chain.name} {policy}"
         else:
