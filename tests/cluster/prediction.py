@@ -36,6 +36,11 @@ class Said:
         """All paths of all ways."""
         return [path for way in self.ways for path in way["paths"]]
 
+    @property
+    def found(self) -> set[str]:
+        """The ids of all that was found wrong."""
+        return {each["id"] for way in self.ways for each in way["findings"]}
+
 
 def run_program(*words: str, expect: int | None = 0) -> Said:
     """Run the program as a user would."""

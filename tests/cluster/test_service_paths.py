@@ -61,6 +61,7 @@ def test_pod_to_cluster_ip(stage: Stage, node: str, version: int) -> None:
 
     said = ask(stage, target(address, 80), "--from", f"pod/client-{node}", expect=0)
 
+    assert said.found == set()
     assert_agreement(predicted(said.paths), observed(stage.cluster, stage.client(node), address, 80))
 
 
@@ -140,6 +141,7 @@ def test_no_endpoints(stage: Stage, node: str) -> None:
     said = ask(stage, "svc/nobody:http", "--from", f"pod/client-{node}", expect=1)
 
     assert {path["verdict"] for path in said.paths} == {"NO_BACKEND"}
+    assert said.found == {"selector-matches-no-pod"}
     # One connection: the kernel limits how many port unreachables it sends to one address.
     assert isinstance(connect(stage.client(node), address, 80), Refused)
 
@@ -152,6 +154,7 @@ def test_nothing_listens(stage: Stage, node: str) -> None:
     said = ask(stage, f"{address}:80", "--from", f"pod/client-{node}", expect=1)
 
     assert {path["verdict"] for path in said.paths} == {"REFUSED"}
+    assert said.found == {"nothing-listens"}
     assert {path["hops"][-1]["namespace"] for path in said.paths} == {f"{SPACE}/web-{each}" for each in NODES}
     assert set(observed(stage.cluster, stage.client(node), address, 80)) == {("refused",)}
 
@@ -197,6 +200,7 @@ def test_flushed_chain(stage: Stage) -> None:
     assert {path["hops"][-1]["node"] for path in said.paths} == {"node1"} or {
         path["verdict"] for path in said.paths
     } == {"LEFT_CLUSTER"}
+    assert said.found == {"service-not-programmed"}
 
 
 def test_deleted_route(stage: Stage) -> None:
@@ -208,6 +212,7 @@ def test_deleted_route(stage: Stage) -> None:
         seen = observed(stage.cluster, stage.client("node1"), address, 80)
     lost = [path for path in said.paths if path["verdict"] != "DELIVERED"]
     assert {path["verdict"] for path in lost} == {"NO_ROUTE"}
+    assert said.found == {"route-is-missing"}
     assert {path["hops"][-1]["node"] for path in lost} == {"node1"}
     reached = {end[1] for end in seen if end[0] == "reached"}
     assert reached == {p["packet"]["destination"] for p in said.paths if p["verdict"] == "DELIVERED"}
@@ -233,6 +238,7 @@ def test_foreign_drop_rule(stage: Stage) -> None:
         seen = observed(stage.cluster, stage.client("node1"), address, 80)
     dropped = [path for path in said.paths if path["verdict"] == "DROPPED"]
     assert dropped
+    assert said.found == {"foreign-rule-stops"}
     for path in dropped:
         step = path["hops"][-1]["steps"][-1]
         assert any(f"-A FORWARD {rule}" in fact["text"] for fact in step["because"]), step
@@ -248,6 +254,7 @@ def test_forwarding_off(stage: Stage) -> None:
         said = ask(stage, f"{service}:80", "--from", "pod/client-node1", expect=1)
         seen = observed(stage.cluster, stage.client("node1"), service, 80)
     lost = [path for path in said.paths if path["verdict"] != "DELIVERED"]
+    assert said.found == {"forwarding-is-off"}
     facts = [fact for path in lost for fact in path["hops"][-1]["steps"][-1]["because"]]
     assert any("ip_forward" in fact["key"] or "forwarding" in fact["key"] for fact in facts)
     assert {p["packet"]["destination"] for p in said.paths if p["verdict"] == "DELIVERED"} == {
