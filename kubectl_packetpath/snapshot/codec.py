@@ -34,6 +34,7 @@ _NETWORKS = (IPv4Network, IPv6Network)
 _BIG = (Snapshot, NetworkNamespace, Nftables, Conntrack, LegacyTable, IpvsTable)
 """They hold tables of unbounded size."""
 _SCALARS = (str, int, float, bool, bytes)
+_AS_IT_IS = frozenset((type(None), *_SCALARS))
 
 Convert = Callable[[Any], Any]
 
@@ -155,12 +156,16 @@ def _checked(kind: Any, plain: Any) -> Any:
 
 def _plain(value: Any) -> Any:
     kind = type(value)
-    if value is None or kind in _SCALARS:
+    if kind in _AS_IT_IS:
         return value
     if kind is tuple or kind is list:
         if value and type(value[0]) is bytes:
             return value
         return [_plain(each) for each in value]
+    if dataclasses.is_dataclass(kind):
+        record = {name: own if type(own) in _AS_IT_IS else _plain(own) for name, own in _told(value)}
+        record["_"] = kind.__name__
+        return record
     if kind in _ADDRESSES or kind in _NETWORKS or isinstance(value, StrEnum):
         return str(value)
     if isinstance(value, int):
@@ -169,8 +174,6 @@ def _plain(value: Any) -> Any:
         return [value.numerator, value.denominator]
     if isinstance(value, Mapping):
         return [[_plain(key), _plain(each)] for key, each in value.items()]
-    if dataclasses.is_dataclass(value):
-        return {name: _plain(own) for name, own in _told(value)} | {"_": kind.__name__}
     raise TypeError(f"{kind.__name__} has no place in a recording")
 
 
