@@ -76,6 +76,8 @@ class Connection:
     snat_done: bool = False
     confirmed: bool = False
     """It was in the table before this packet: nat chains are not walked at all."""
+    entered: bool = False
+    """This very packet put it there: it has left once, over loopback, and is back."""
     labels: int = 0
     expected_by: str = ""
     balanced: bool = False

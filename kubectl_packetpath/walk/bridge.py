@@ -107,7 +107,8 @@ def _switch(place: Place, outcome: Outcome, bridge: Link, port: Link) -> Iterato
 
 def _up(place: Place, outcome: Outcome, bridge: Link, port: Link) -> Iterator[Departure]:
     prerouted = _calls_iptables(place.state, bridge, outcome.packet.family)
-    yield from take_in(place, outcome, Ports(device=bridge, physical=port, prerouted=prerouted))
+    physical = port if prerouted else None  # only br_netfilter remembers it
+    yield from take_in(place, outcome, Ports(device=bridge, physical=physical, prerouted=prerouted))
 
 
 def _own_macs(state: NamespaceState, bridge: Link) -> set[str]:

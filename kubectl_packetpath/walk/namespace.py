@@ -247,7 +247,11 @@ def _wrapped(place: Place, departure: Departure, tunnel: Link) -> Iterator[Depar
 
 
 def _loop(place: Place, outcome: Outcome, device: Link, loopbacks: int) -> Iterator[Departure]:
-    outcome = with_packet(outcome, replace(outcome.packet, source_mac="", destination_mac=""))
+    connection = outcome.packet.connection
+    if connection is not None:
+        connection = replace(connection, entered=True)
+    back = replace(outcome.packet, source_mac="", destination_mac="", connection=connection)
+    outcome = with_packet(outcome, back)
     step = Step(kind=StepKind.RECEIVED, text=f"{device.name} brings it back to this namespace")
     ports = Ports(device=device, looped=True)
     yield from _settled(place, take_in(place, noted(outcome, step), ports), loopbacks + 1)

@@ -112,7 +112,7 @@ def _status(connection: Connection) -> bytes | Undecided:
     """Which bits are set; of a connection that the table holds already, some are not recorded."""
     bits = EXPECTED if connection.state is State.RELATED else 0
     bits |= SEEN_REPLY if connection.is_reply or connection.state is State.ESTABLISHED else 0
-    bits |= CONFIRMED if connection.confirmed else 0
+    bits |= CONFIRMED if connection.confirmed or connection.entered else 0
     bits |= SRC_NAT if connection.source_changed else 0
     bits |= DST_NAT if connection.destination_changed else 0
     bits |= (SRC_NAT_DONE if connection.snat_done else 0) | (DST_NAT_DONE if connection.dnat_done else 0)

@@ -106,7 +106,7 @@ def _parts(spec: Spec, connection: Connection) -> Iterator[Decision]:
 
 
 def _has_status(wanted: int, connection: Connection) -> Decision:
-    bits = EXPECTED * bool(connection.expected_by) | CONFIRMED * connection.confirmed
+    bits = EXPECTED * bool(connection.expected_by) | CONFIRMED * (connection.confirmed or connection.entered)
     bits |= SEEN_REPLY * (connection.state is State.ESTABLISHED)
     if wanted & bits:
         return True
