@@ -85,7 +85,7 @@ def _remedies(answer: Answer, loss: Loss, fact: Fact, owner: Owner | None) -> It
         yield f"{tool} -t {table} -D {fact.text.removeprefix('-A ')}"
     elif tool and fact.text.startswith(":"):
         yield f"{tool} -t {table} -P {chain} ACCEPT"
-    yield f"{tool} -t {table} -S {chain}" if tool else f"nft -a list chain inet {table} {chain}"
+    yield f"{tool} -t {table} -S {chain}" if tool else "nft -a list ruleset"
 
 
 def _cidr(answer: Answer, loss: Loss) -> str:
