@@ -53,6 +53,10 @@ demo: .venv/.installed ## the path of two Services, one of them broken, from a r
 bench: .venv/.installed ## costs on a node with 10,000 Services, side by side with the system's own tools
 	@PYTHONPATH=.:agent:tests $(PYTHON) -m bench.run
 
+.PHONY: fuzz
+fuzz: .venv/.installed ## as root on Linux: made-up rulesets and packets, the walk against the kernel (SECONDS=600 SEED=...)
+	@SECONDS_TO_RUN=$(SECONDS) SEED=$(SEED) PYTHONPATH=.:agent:tests $(PYTHON) -m fuzz.run
+
 .PHONY: kind
 kind: .venv/.installed ## with Docker: a kind cluster, the agent's image, demo Services, one path (MODE=iptables|nftables)
 	@sh tests/kind/run.sh $(MODE)

@@ -1,0 +1,47 @@
+"""The walk agrees with the kernel on made-up rulesets: on all that ever differed, and on hundreds of packets more."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from fuzz.campaign import campaign
+from fuzz.case import loads, pinned
+from fuzz.ground import ground
+from fuzz.run import told_figures
+from fuzz.trial import Trial
+
+pytestmark = pytest.mark.kernel
+
+PACKETS = 600
+SEED = 20261121
+"""The same cases in every run of the tests; `make fuzz` takes others each time."""
+
+
+@pytest.fixture(scope="module")
+def trial() -> Iterator[Trial]:
+    """A router to try cases on."""
+    cpus = os.sched_getaffinity(0)
+    with ground(f"test{os.getpid() % 10000}") as made:
+        trial = Trial(made)
+        yield trial
+        trial.close()
+    os.sched_setaffinity(0, cpus)
+
+
+@pytest.mark.parametrize("file", pinned(), ids=lambda file: str(file.stem))
+def test_pinned_case(trial: Trial, file: Path) -> None:
+    """What once differed agrees."""
+    case = loads(file.read_text())
+    assert trial.load(case) == case, trial.refusal
+    assert trial.run(case) == []
+
+
+def test_cases_of_a_seed(trial: Trial, capsys: pytest.CaptureFixture[str]) -> None:
+    """Hundreds of packets through made-up rulesets end as the walk says, rule by rule where the kernel tells."""
+    before = trial.figures.packets
+    found = list(campaign(trial, SEED, packets=before + PACKETS))
+    with capsys.disabled():
+        print("".join(f"\n{line}" for line in told_figures(trial.figures)))
+    assert [difference for each in found for difference in each.differences] == []
+    assert trial.figures.packets - before >= PACKETS
