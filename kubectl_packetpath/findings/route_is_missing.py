@@ -9,9 +9,10 @@ Kubernetes: https://kubernetes.io/docs/concepts/cluster-administration/networkin
 from collections.abc import Iterator
 
 from kubectl_packetpath.cluster.answer import Answer, Answered
-from kubectl_packetpath.findings.base import Finding, Problem
-from kubectl_packetpath.findings.sight import losses
-from kubectl_packetpath.trace import Verdict
+from kubectl_packetpath.cluster.model import Network
+from kubectl_packetpath.findings.base import Finding, Problem, Severity
+from kubectl_packetpath.findings.sight import host_of, known, losses
+from kubectl_packetpath.trace import Fact, Hop, Verdict
 
 PROBLEM = Problem(
     code="PP303",
@@ -21,7 +22,8 @@ PROBLEM = Problem(
 
 
 def look(answer: Answer, way: Answered) -> Iterator[Finding]:
-    """No route, or one that leads away, to an address that is a pod's."""
+    """No route, or one that leads away, to an address that is a pod's; by the default route, it is a suspicion."""
+    yield from _by_default(answer, way)
     for loss in losses(way):
         destination = loss.end.packet.innermost.destination
         pod = answer.cluster.pod_with(destination)
@@ -47,6 +49,49 @@ def look(answer: Answer, way: Answered) -> Iterator[Finding]:
             evidence=loss.facts,
             remedy=remedy,
         )
+
+
+def _by_default(answer: Answer, way: Answered) -> Iterator[Finding]:
+    """The default route may lead to a router that knows better; not where the node itself has routes to others' pods."""
+    for number, path in enumerate(way.trace.paths):
+        hop = next((each for each in path.hops if each.node == way.question.start.node), None)
+        pod = answer.cluster.pod_with(path.packet.innermost.destination)
+        node = answer.cluster.node(pod.node) if pod is not None else None
+        facts = tuple(fact for each in path.hops if each.namespace == "host" for fact in _routes(each))[:1]
+        if hop is None or node is None or not path.assumed or node.name == hop.node:
+            continue
+        version = path.packet.innermost.destination.version
+        own = {network for network in node.pod_networks if network.version == version}
+        others = {network for network in _routed(answer, hop.node) if network.version == version}
+        if not facts or not facts[0].text.startswith("default ") or own & others or not others:
+            continue
+        network = next((str(each) for each in sorted(own, key=str)), str(path.packet.innermost.destination))
+        yield PROBLEM.found(
+            hop.node,
+            f"{hop.node} sends what is for {network}, the pods of {node.name}, by its default route, though it has "
+            "routes of its own to the pods of other nodes",
+            severity=Severity.SUSPICION,
+            node=hop.node,
+            namespace="host",
+            paths=(number,),
+            evidence=facts,
+            remedy=(
+                f"kubectl get pods -A -o wide --field-selector spec.nodeName={hop.node}",
+                f"ip route get {path.packet.innermost.destination}",
+            ),
+        )
+
+
+def _routes(hop: Hop) -> Iterator[Fact]:
+    return (fact for step in hop.steps for fact in step.because if fact.section == "route")
+
+
+def _routed(answer: Answer, name: str) -> set[Network]:
+    """The pod networks of other nodes to which a node has routes of its own."""
+    state = host_of(answer, name)
+    rows = known(state.routes) if state is not None else None
+    networks = {each for node in answer.cluster.nodes if node.name != name for each in node.pod_networks}
+    return networks & {row.destination for row in rows or ()}
 
 
 def _discards(reason: str) -> bool:

@@ -224,6 +224,7 @@ def test_a_router_that_nobody_sees(stage: Stage) -> None:
     pods = stage.cluster.plan.pods_of(stage.cluster.spec.node("node2"), 4)
     with fault(RouteDeleted(place=node, destination=pods)):
         said = ask(stage, f"{address}:80", "--from", "pod/client-node1", expect=3)
+    assert said.found == {"route-is-missing"}
     doubts = {text for path in said.paths for text in path["assumed"]}
     router = stage.cluster.node("node1").run(["ip", "-4", "route", "show", "default"]).split()[2]
     assert any(router in text for text in doubts), doubts

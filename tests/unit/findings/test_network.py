@@ -5,7 +5,7 @@ from fractions import Fraction
 from ipaddress import ip_address, ip_network
 
 import pytest
-from builders import answered, cluster, delivered
+from builders import answered, cluster, delivered, step
 from unit.findings.losing import (
     fact,
     first,
@@ -22,8 +22,9 @@ from kubectl_packetpath.cluster.flows import Existing, Standing
 from kubectl_packetpath.findings import Severity
 from kubectl_packetpath.packet import UDP
 from kubectl_packetpath.snapshot.conntrack import Conntrack
+from kubectl_packetpath.snapshot.routing import Route
 from kubectl_packetpath.snapshot.sysctls import Sysctl
-from kubectl_packetpath.trace import Fact, Verdict
+from kubectl_packetpath.trace import Fact, StepKind, Verdict
 
 
 def test_forwarding_that_is_off() -> None:
@@ -113,6 +114,36 @@ def test_a_route_to_another_nodes_pods_that_is_missing(verdict: Verdict) -> None
 
     assert each.message == "node1 has no route to 10.244.3.0/24, the pods of node3"
     assert each.remedy[2] == "ip route replace 10.244.3.0/24 via 172.30.1.13"
+
+
+@pytest.mark.parametrize(("to_node2", "count"), [(True, 1), (False, 0)])
+def test_a_default_route_to_pods_is_suspicious_where_others_have_their_own(
+    to_node2: bool, count: int
+) -> None:
+    """A router may know the way; but then this node would not need routes to others."""
+    given = cluster()
+    networks = {n.name: (f"10.244.{n.name[-1]}.0/24", f"fd00:{n.name[-1]}::/64") for n in given.nodes}
+    nodes = tuple(replace(n, pod_networks=tuple(map(ip_network, networks[n.name]))) for n in given.nodes)
+    wanted = ("10.244.2.0/24", "fd00:3::/64") if to_node2 else ()
+    routes = tuple(Route(destination=ip_network(each)) for each in wanted)
+    path = delivered(first(), 3, None)
+    default = step(
+        StepKind.ROUTED,
+        "onward by eth0 via 172.30.1.1",
+        fact("route", "node1 table main", "default via 172.30.1.1 dev eth0"),
+    )
+    doubt = step(StepKind.ASSUMED, "the network behind 172.30.1.1 is not seen")
+    hops = (path.hops[0], replace(path.hops[1], steps=(default, doubt)), *path.hops[2:])
+
+    told = found(
+        "PP303",
+        first(),
+        replace(path, hops=hops),
+        world=replace(given, nodes=nodes),
+        node1=recorded("node1", routes=routes),
+    )
+
+    assert [each.severity for each in told] == [Severity.SUSPICION] * count
 
 
 def test_a_route_that_discards() -> None:
