@@ -107,7 +107,7 @@ def _forward(place: Place, outcome: Outcome, ports: Ports, way: Way) -> Iterator
         if branch.ending is not None:
             yield Departure(outcome=branch)
         else:
-            yield from send_out(place, branch, way, device)
+            yield from send_out(place, branch, way, device, physical=ports.physical)
 
 
 def _not_forwardable(outcome: Outcome) -> Outcome | None:
@@ -124,14 +124,20 @@ def too_big(outcome: Outcome, way: Way | None, device: Link) -> Outcome | None:
 
 
 def send_out(
-    place: Place, outcome: Outcome, way: Way, device: Link, *, neighbour: bool = True
+    place: Place,
+    outcome: Outcome,
+    way: Way,
+    device: Link,
+    *,
+    neighbour: bool = True,
+    physical: Link | None = None,
 ) -> Iterator[Departure]:
     """POSTROUTING and the link address: the last of what IP does."""
     if way.encapsulation:
         text = f"{place.node.name} route {way.route.destination if way.route else ''}: encapsulation "
         yield Departure(outcome=unknown(outcome, f"{text}{way.encapsulation} is not modelled"))
         return
-    here = place.here(Hook.POSTROUTING, out_device=device)
+    here = place.here(Hook.POSTROUTING, out_device=device, physical_in=physical)
     for result in run_hook(here, outcome.packet, outcome.history):
         branch = below(outcome, result)
         if branch.ending is not None:

@@ -7,6 +7,7 @@ so that agreement is not bought with doubt.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from ipaddress import ip_network
 
 from fuzz.case import Shot
 from fuzz.frames import Seen, is_the_shot, packet_of
@@ -27,6 +28,7 @@ CODES6 = {
     "no-route": 0, "admin-prohibited": 1, "adm-prohibited": 1, "not-neighbour": 2, "addr-unreachable": 3,
     "port-unreachable": 4, "policy-fail": 5, "reject-route": 6,
 }  # fmt: skip
+OFTEN_PROHIBITED = ip_network("8.8.8.0/24")
 LOCAL = {Verdict.DELIVERED, Verdict.REFUSED}
 RST, SYN, ACK = 0x04, 0x02, 0x10
 
@@ -287,15 +289,23 @@ def _rejected(path: explore.NodePath, fate: Fate) -> Iterator[str]:
         if seen.icmp is not None and seen.icmp == _icmp_of(kind, family):
             return
     if fate.answers:
-        yield f"answered otherwise than by {kind}"
+        if not _orders_are_open(path):
+            yield f"answered otherwise than by {kind}"
     elif not _cannot_be_told(path):
         yield f"no answer, though {kind} was expected"
 
 
+def _orders_are_open(path: explore.NodePath) -> bool:
+    """A legacy table and its namesake on the nft back end may both reject, each in its way; no dump shows who is first."""
+    return any(
+        fact.section == "iptables-legacy" for hop in path.hops for step in hop.steps for fact in step.because
+    )
+
+
 def _cannot_be_told(path: explore.NodePath) -> bool:
-    """The kernel answers neither an ICMP error nor, with a reset, a reset."""
+    """The kernel answers neither an ICMP error nor, with a reset, a reset; nor where it has no way to the sender."""
     packet = path.packet
-    return bool(packet.tcp_flags & RST) or (packet.icmp_type is not None)
+    return bool(packet.tcp_flags & RST) or packet.icmp_type is not None or packet.source in OFTEN_PROHIBITED
 
 
 def _icmp_of(kind: str, family: int) -> tuple[int, int] | None:

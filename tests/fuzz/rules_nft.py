@@ -175,6 +175,8 @@ def _action(draw: Any, family: str, hook: str, kind: str, name: str) -> str:
         text = str(draw(st.sampled_from(VMAPS[family])))
     else:
         text = str(draw(st.sampled_from(VERDICTS)))
+    if kind == "nat" and text == "drop":
+        text = "return"  # a nat chain in which nothing translates does not even switch connection tracking on
     return _onward(text, name)
 
 
