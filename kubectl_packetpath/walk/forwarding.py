@@ -129,7 +129,6 @@ def send_out(
     way: Way,
     device: Link,
     *,
-    neighbour: bool = True,
     physical: Link | None = None,
 ) -> Iterator[Departure]:
     """POSTROUTING and the link address: the last of what IP does."""
@@ -146,7 +145,7 @@ def send_out(
         protected = xfrm.protected(place, branch)
         if protected is not None:
             yield protected
-        elif not neighbour or device.is_loopback:
+        elif device.is_loopback:
             yield Departure(outcome=branch, device=device)
         else:
             yield addressed(place, branch, way, device)
