@@ -57,10 +57,6 @@ bench: .venv/.installed ## costs on a node with 10,000 Services, side by side wi
 fuzz: .venv/.installed ## as root on Linux: made-up rulesets and packets, the walk against the kernel (SECONDS=600 SEED=...)
 	@SECONDS_TO_RUN=$(SECONDS) SEED=$(SEED) PYTHONPATH=.:agent:tests $(PYTHON) -m fuzz.run
 
-.PHONY: agreement
-agreement: .venv/.installed ## the table of matches, targets and expressions in docs/agreement.md, from the registries
-	@PYTHONPATH=.:agent:tests $(PYTHON) -m fuzz.registry_table
-
 .PHONY: kind
 kind: .venv/.installed ## with Docker: a kind cluster, the agent's image, demo Services, one path (MODE=iptables|nftables)
 	@sh tests/kind/run.sh $(MODE)
