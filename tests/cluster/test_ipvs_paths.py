@@ -121,6 +121,7 @@ def test_pod_to_cluster_ip(stage: Stage, service: str, version: int, protocol: P
     expected = said(stage, from_pod(stage, "node1"), asked(address, PORTS[protocol], protocol))
 
     assert expected == seen(stage.pods["node1"], address, PORTS[protocol], protocol)
+    assert {end[0] for end in expected} == {"reached"}
 
 
 @pytest.mark.parametrize("version", [4, 6])
