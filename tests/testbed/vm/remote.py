@@ -24,7 +24,7 @@ from testbed.vm.machine import RESULTS, VirtualMachine
 MARKER, PLUGIN = "vm", "packetpath-vm"
 RESULTS_VARIABLE = "PACKETPATH_RESULTS"
 REPORTS = "reports.jsonl"
-TIMEOUT_SECONDS = 1500
+TIMEOUT_SECONDS = 2700
 """For all tests together; an idle machine needs a fifth of it."""
 
 
@@ -98,6 +98,7 @@ def _run(config: pytest.Config, chosen: Sequence[str]) -> dict[str, list[pytest.
                 "-p",
                 "no:randomly",
                 "--maxfail=4",
+                "--timeout=1500",
                 *chosen,
             ],
             folder=config.rootpath,
