@@ -30,6 +30,9 @@ table inet observer {
  chain post { type filter hook postrouting priority 1000; }
 }
 """
+TRACKING = "add rule inet observer in ct state new\n"
+"""Loaded beside chains of type nat: alone they would not switch connection tracking on, which docs/agreement.md
+names as a limit of the walk."""
 SYSCTLS = {
     "net/ipv4/ip_forward": 1,
     "net/ipv6/conf/all/forwarding": 1,
@@ -158,7 +161,7 @@ class Ground:
     def load(self, case: Case) -> None:
         """Replace all rules, routes and settings; raises `CommandError` where a program refuses them."""
         self._settings(case)
-        self._run("nft -f -", OBSERVER)
+        self._run("nft -f -", OBSERVER + (TRACKING if "type nat" in case.native else ""))
         if case.ipsets:
             self._run("ipset -exist restore", case.ipsets)
         for part in ("legacy4", "legacy6", "nft4", "nft6", "native"):
