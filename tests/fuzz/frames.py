@@ -136,8 +136,10 @@ def parse(network: bytes, transport: bytes) -> Seen | None:
         protocol, ttl = network[6], network[7]
         tos = int.from_bytes(network[:2], "big") >> 4 & 0xFF
         source, destination = ip_address(network[8:24]), ip_address(network[24:40])
-        if destination.is_multicast:
-            return None
+        if destination.is_multicast or destination.is_link_local:
+            return (
+                None  # what the router tells its neighbours by itself, and what its rules tell it about that
+            )
     sport = dport = icmp = None
     flags = sequence = 0
     if protocol in {1, 58} and len(transport) >= 8:

@@ -20,6 +20,7 @@ from kubectl_packetpath.snapshot.state import NamespaceState
 from kubectl_packetpath.trace import StepKind, Verdict
 from kubectl_packetpath.walk import explore
 from packetpath_agent.live import LiveNamespace
+from packetpath_agent.live_conntrack import LiveConntrack
 from packetpath_agent.netns import Found
 
 UNREACHABLE4 = {"net": 0, "host": 1, "prot": 2, "proto": 2, "port": 3}
@@ -43,6 +44,11 @@ class Router:
         path = ground.router.path
         found = Found(identity=path.stat().st_ino, path=path, name=self.name)
         self.state = LiveNamespace(found, is_host=True, pod=None)
+
+    def read_connections_anew(self) -> None:
+        """Forget what was read of the connection table, which packets change."""
+        self.state._connections.close()
+        self.state._connections = LiveConntrack(self.state._inside, self.state.nft.hooks)
 
     def close(self) -> None:
         """Let go of it."""

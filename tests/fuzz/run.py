@@ -52,7 +52,7 @@ def _told(found: Found) -> Iterator[str]:
 def told_figures(figures: Figures) -> Iterator[str]:
     """What was done, for people and for docs/agreement.md."""
     yield (
-        f"{figures.cases} cases, {figures.packets} packets, {figures.traced} rules compared with the kernel's trace, "
+        f"{figures.cases} cases, {figures.packets} packets ({figures.known} of known connections), {figures.traced} rules compared with the kernel's trace, "
         f"{figures.differences} differences"
     )
     yield (

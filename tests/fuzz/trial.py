@@ -1,12 +1,14 @@
 """One case, tried: loaded, walked, sent and compared, packet by packet."""
 
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
 from fuzz.case import Case, Shot
+from fuzz.followers import answer_to, later
 from fuzz.ground import Ground, RefusedError
 from fuzz.judge import Difference, Judgement, Router, judge, predict
-from fuzz.wire import Wires
+from fuzz.wire import Observed, Wires
 
 from packetpath_agent.netns import inside
 from packetpath_agent.wire import NETLINK_NETFILTER, Netlink, nf_generation, nf_message
@@ -21,6 +23,8 @@ class Figures:
 
     cases: int = 0
     packets: int = 0
+    known: int = 0
+    """Packets of connections that were in the table already."""
     assumed: int = 0
     unknown: int = 0
     traced: int = 0
@@ -71,24 +75,38 @@ class Trial:
     def run(self, case: Case) -> list[Difference]:
         """Try a case that is loaded already."""
         self.figures.cases += 1
-        found = []
+        found: list[Difference] = []
         router = Router(self.ground)
         try:
             for shot in case.shots:
-                result = self._one(router, shot)
-                if result.difference is not None:
-                    found.append(result.difference)
+                found += [each.difference for each in self._all(router, shot) if each.difference is not None]
         finally:
             router.close()
         self.figures.differences += len(found)
         return found
 
-    def _one(self, router: Router, shot: Shot) -> Judgement:
+    def _all(self, router: Router, shot: Shot) -> Iterator[Judgement]:
+        """The packet as the first of its connection; then its answer, and the packet again, as parts of it."""
         self.forget_connections()
-        paths = predict(router, shot)
-        result = judge(router, shot, paths, self.wires.fire(shot))
+        observed, first = self._one(router, shot)
+        yield first
+        if first.difference is not None or first.assumed:
+            return
+        answer = answer_to(shot, observed) if shot.answer else None
+        if answer is not None:
+            yield self._one(router, answer, known=True)[1]
+        if shot.again and shot.by:
+            yield self._one(router, later(shot) if answer is not None else shot, known=True)[1]
+
+    def _one(self, router: Router, shot: Shot, *, known: bool = False) -> tuple[Observed, Judgement]:
+        if known:
+            router.read_connections_anew()
+        paths = predict(router, shot, ask_table=known)
+        observed = self.wires.fire(shot)
+        result = judge(router, shot, paths, observed)
         self._count(result)
-        return result
+        self.figures.known += known
+        return observed, result
 
     def _count(self, result: Judgement) -> None:
         figures = self.figures
