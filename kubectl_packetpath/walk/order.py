@@ -58,11 +58,27 @@ def _group(here: Here, functions: list[Function], outcome: Outcome) -> Outcomes:
         functions = sorted(functions, key=lambda function: function.rank or 0)
         yield from _one_order(here, functions, 0, outcome)
         return
-    first = list(_one_order(here, functions, 0, outcome))
-    if len(functions) == 1 or all(_untouched(outcome, result) for result in first):
+    first, touched = _listed_order(here, functions, outcome)
+    if len(functions) == 1 or not touched:
         yield from first
         return
     yield from _orders(here, functions, outcome, first)
+
+
+def _listed_order(here: Here, functions: list[Function], outcome: Outcome) -> tuple[list[Outcome], bool]:
+    """What the functions do as listed, and whether any of them did something, even if a later one undid it."""
+    branches, touched = [outcome], False
+    for function in functions:
+        onward: list[Outcome] = []
+        for branch in branches:
+            if branch.ending is not None or branch.verdict == SENT_ON:
+                onward.append(branch)
+                continue
+            results = list(_call(here, function, branch))
+            touched = touched or not all(_untouched(branch, result) for result in results)
+            onward += results
+        branches = onward
+    return branches, touched
 
 
 def _untouched(before: Outcome, after: Outcome) -> bool:

@@ -101,3 +101,13 @@ def test_a_change_of_mark_asks_for_another_route_only_in_a_routing_chain() -> No
 
     assert [result.verdict for result in by_filter] == ["accept"]
     assert [result.verdict for result in by_mangle] == ["reroute"]
+
+
+def test_what_one_does_and_the_other_undoes_depends_on_the_order() -> None:
+    """A packet that is as it was after one order need not be so after the other."""
+    results = called(
+        Function(priority=0, title="mark", run=marking(1)),
+        Function(priority=0, title="clear", run=marking(0)),
+    )
+
+    assert {(result.packet.mark, result.weight) for result in results} == {(0, None), (1, None)}
