@@ -64,7 +64,7 @@ def install_resources(cluster: Cluster, found: Iterator[Manifest]) -> None:
 
 
 def _is_true(given: Mapping[str, Any], kind: str) -> bool:
-    conditions = given.get("status", {}).get("conditions", [])
+    conditions = given.get("status", {}).get("conditions") or []
     return any(each["type"] == kind and each["status"] == "True" for each in conditions)
 
 
