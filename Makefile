@@ -57,6 +57,12 @@ bench: .venv/.installed ## costs on a node with 10,000 Services, side by side wi
 fuzz: .venv/.installed ## as root on Linux: made-up rulesets and packets, the walk against the kernel (SECONDS=600 SEED=...)
 	@SECONDS_TO_RUN=$(SECONDS) SEED=$(SEED) PYTHONPATH=.:agent:tests $(PYTHON) -m fuzz.run
 
+.PHONY: coverage
+coverage: .venv/.installed ## as root on Linux: how much of the walk the tests that compare with the kernel reach, and what they do not
+	@folder=$$(mktemp -d) && export COVERAGE_FILE=$$folder/data && \
+	.venv/bin/coverage run --source=kubectl_packetpath/walk -m pytest -q tests/kernel tests/fuzz; \
+	.venv/bin/coverage json -q -o $$folder/report.json && PYTHONPATH=tests $(PYTHON) -m fuzz.reach $$folder/report.json; rm -r $$folder
+
 .PHONY: kind
 kind: .venv/.installed ## with Docker: a kind cluster, the agent's image, demo Services, one path (MODE=iptables|nftables)
 	@sh tests/kind/run.sh $(MODE)
