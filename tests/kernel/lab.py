@@ -70,7 +70,7 @@ class Lab:
         protocol: str = "tcp",
         sport: int = 0,
         *,
-        seconds: float = 1.0,
+        seconds: float = 2.0,
     ) -> dict[str, Any]:
         """Try it for real."""
         command = [
