@@ -60,7 +60,7 @@ fuzz: .venv/.installed ## as root on Linux: made-up rulesets and packets, the wa
 .PHONY: coverage
 coverage: .venv/.installed ## as root on Linux: how much of the walk the tests that compare with the kernel reach, and what they do not
 	@folder=$$(mktemp -d) && export COVERAGE_FILE=$$folder/data && \
-	.venv/bin/coverage run --source=kubectl_packetpath/walk -m pytest -q tests/kernel tests/fuzz; \
+	.venv/bin/coverage run --source=kubectl_packetpath/walk -m pytest -q -m 'kernel and not vm' tests/kernel tests/fuzz; \
 	.venv/bin/coverage json -q -o $$folder/report.json && PYTHONPATH=tests $(PYTHON) -m fuzz.reach $$folder/report.json; rm -r $$folder
 
 .PHONY: kind
