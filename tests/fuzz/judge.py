@@ -7,7 +7,6 @@ so that agreement is not bought with doubt.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from ipaddress import ip_network
 
 from fuzz.case import Shot
 from fuzz.frames import Seen, is_the_shot, packet_of
@@ -16,6 +15,7 @@ from fuzz.ruletrace import agrees_with_trace
 from fuzz.wire import Frame, Observed, Traced
 
 from kubectl_packetpath.packet import Packet
+from kubectl_packetpath.snapshot.absent import Absent
 from kubectl_packetpath.snapshot.state import NamespaceState
 from kubectl_packetpath.trace import StepKind, Verdict
 from kubectl_packetpath.walk import explore
@@ -29,7 +29,7 @@ CODES6 = {
     "no-route": 0, "admin-prohibited": 1, "adm-prohibited": 1, "not-neighbour": 2, "addr-unreachable": 3,
     "port-unreachable": 4, "policy-fail": 5, "reject-route": 6,
 }  # fmt: skip
-OFTEN_PROHIBITED = ip_network("8.8.8.0/24")
+NO_WAY = {"blackhole", "unreachable", "prohibit"}
 LOCAL = {Verdict.DELIVERED, Verdict.REFUSED}
 RST, SYN, ACK = 0x04, 0x02, 0x10
 
@@ -182,7 +182,7 @@ def judge(router: Router, shot: Shot, paths: list[explore.NodePath], observed: O
     plain = Judgement(paths=paths, assumed=assumed, unknown=unknown)
     why = []
     for path in paths:
-        problem = next(_problems(path, fate, shot), None)
+        problem = next(_problems(path, fate, router.state), None)
         if problem is None and path.weight is not None:
             problem, count = agrees_with_trace(router.state, path, fate.rules)
             plain = replace(plain, traced=count)
@@ -204,7 +204,7 @@ def judge(router: Router, shot: Shot, paths: list[explore.NodePath], observed: O
     return replace(plain, difference=Difference(shot=shot, why=tuple(why), happened=happened, steps=steps))
 
 
-def _problems(path: explore.NodePath, fate: Fate, shot: Shot) -> Iterator[str]:
+def _problems(path: explore.NodePath, fate: Fate, state: NamespaceState) -> Iterator[str]:
     """What of this path does not fit to what was seen."""
     verdict = path.ending.verdict
     if verdict is Verdict.UNKNOWN:
@@ -218,10 +218,9 @@ def _problems(path: explore.NodePath, fate: Fate, shot: Shot) -> Iterator[str]:
     elif verdict in LOCAL:
         yield from _local(path, fate)
     elif verdict is Verdict.REJECTED:
-        yield from _rejected(path, fate)
+        yield from _rejected(path, fate, state)
     elif verdict is Verdict.DROPPED and fate.answers:
         yield "the router answered"
-    del shot
 
 
 def _sent(path: explore.NodePath, fate: Fate) -> Iterator[str]:
@@ -262,7 +261,7 @@ def _local(path: explore.NodePath, fate: Fate) -> Iterator[str]:
         yield f"its mark is {traced.mark:#x}, not {path.packet.mark:#x}"
     delivered = path.ending.verdict is Verdict.DELIVERED
     protocol = path.packet.protocol
-    if _checksum_is_off(path):
+    if protocol == 17 and delivered and not fate.datagrams and _checksum_is_off(path):
         return
     if protocol == 17 and delivered != bool(fate.datagrams):
         yield "a socket took it" if fate.datagrams else "no socket took it"
@@ -286,7 +285,7 @@ def _checksum_is_off(path: explore.NodePath) -> bool:
     )
 
 
-def _rejected(path: explore.NodePath, fate: Fate) -> Iterator[str]:
+def _rejected(path: explore.NodePath, fate: Fate, state: NamespaceState) -> Iterator[str]:
     kind = path.ending.reason.rpartition(" ")[2]
     family = path.packet.family
     for seen in fate.answers:
@@ -295,9 +294,9 @@ def _rejected(path: explore.NodePath, fate: Fate) -> Iterator[str]:
         if seen.icmp is not None and seen.icmp == _icmp_of(kind, family):
             return
     if fate.answers:
-        if not _orders_are_open(path):
+        if not (_orders_are_open(path) and any(map(_is_refusal, fate.answers))):
             yield f"answered otherwise than by {kind}"
-    elif not _cannot_be_told(path):
+    elif not _cannot_be_told(path, state):
         yield f"no answer, though {kind} was expected"
 
 
@@ -308,10 +307,19 @@ def _orders_are_open(path: explore.NodePath) -> bool:
     )
 
 
-def _cannot_be_told(path: explore.NodePath) -> bool:
+def _is_refusal(seen: Seen) -> bool:
+    return bool(seen.flags & RST) or (seen.icmp is not None and seen.icmp[0] in {1, 3})
+
+
+def _cannot_be_told(path: explore.NodePath, state: NamespaceState) -> bool:
     """The kernel answers neither an ICMP error nor, with a reset, a reset; nor where it has no way to the sender."""
     packet = path.packet
-    return bool(packet.tcp_flags & RST) or packet.icmp_type is not None or packet.source in OFTEN_PROHIBITED
+    routes = state.routes()
+    refused = any(
+        route.type in NO_WAY and packet.source in route.destination
+        for route in (() if isinstance(routes, Absent) else routes)
+    )
+    return bool(packet.tcp_flags & RST) or packet.icmp_type is not None or refused
 
 
 def _icmp_of(kind: str, family: int) -> tuple[int, int] | None:
