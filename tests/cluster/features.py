@@ -99,7 +99,7 @@ def _node(name: str) -> Manifest:
 def _pods() -> list[Manifest]:
     pods = []
     for node in NODES:
-        server = Server(name=f"web-{node}", namespace=SPACE, node=node).pod()
+        server = Server(name=f"server-{node}", namespace=SPACE, node=node).pod()
         server["metadata"]["labels"] = {"app": "web", "on": node}
         pods += [server, Server(name=f"client-{node}", namespace=SPACE, node=node).pod()]
     host = Server(name="host-node2", namespace=SPACE, node="node2", host_network=True).pod()
@@ -150,8 +150,8 @@ def _publish(cluster: Cluster, name: str, address: str, mode: str) -> None:
 def _manual_slice(features: Features) -> None:
     """An EndpointSlice written by hand: the web server of node2, without saying which pod or node it is."""
     kube = features.cluster.kube
-    wait_until("web-node2 runs", lambda: kube.get("Pod", "web-node2", SPACE)["status"].get("podIP"))
-    address = kube.get("Pod", "web-node2", SPACE)["status"]["podIP"]
+    wait_until("server-node2 runs", lambda: kube.get("Pod", "server-node2", SPACE)["status"].get("podIP"))
+    address = kube.get("Pod", "server-node2", SPACE)["status"]["podIP"]
     metadata = {
         "name": "manual-1",
         "namespace": SPACE,

@@ -106,7 +106,7 @@ def test_topology(features: Features, node: str, version: int) -> None:
     source, address = features.pod(f"client-{node}"), features.cluster_ip("near", version)
     said = agree(features, source, f"pod/client-{node}", address, 80, expect=0)
     near = [other for other, zone in ZONES.items() if zone == ZONES[node]]
-    assert ends(said) == {str(features.pod(f"web-{other}").address(version)) for other in near}
+    assert ends(said) == {str(features.pod(f"server-{other}").address(version)) for other in near}
 
 
 @pytest.mark.parametrize("node", NODES)
@@ -163,7 +163,7 @@ def test_manual_endpoint_slice(features: Features, node: str) -> None:
     """Endpoints written by hand, for a Service without a selector, count like any other."""
     source, address = features.pod(f"client-{node}"), features.cluster_ip("manual")
     said = agree(features, source, f"pod/client-{node}", address, 80, expect=0)
-    assert ends(said) == {str(features.pod("web-node2").address())}
+    assert ends(said) == {str(features.pod("server-node2").address())}
 
 
 @pytest.mark.parametrize("node", NODES)

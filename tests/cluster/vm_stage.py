@@ -7,7 +7,7 @@ from ipaddress import ip_address
 from testbed.addresses import Address
 from testbed.cluster import Cluster, is_ready
 from testbed.control import Node, Pod
-from testbed.traffic import Reached, attempt, pods_reached
+from testbed.traffic import Reached, attempt, connect, pods_reached
 from testbed.waiting import wait_until
 from testbed.workloads import Server
 
@@ -74,6 +74,7 @@ def balanced_stage(cluster: Cluster) -> Stage:
         for node in cluster.nodes:
             for version in cluster.plan.versions:
                 wait_until(f"{node.name} knows the servers", partial(_sees_all, stage, node, version))
+                wait_until(f"{node.name} masquerades", partial(_sees_itself, stage, node, version))
         BALANCED.add(cluster.spec.name)
     return stage
 
@@ -81,3 +82,9 @@ def balanced_stage(cluster: Cluster) -> Stage:
 def _sees_all(stage: Stage, node: Node, version: int) -> bool:
     seen = attempt(node, stage.services["everyone"][version], 80, count=2 * TRIES)
     return set(pods_reached(seen)) == stage.names and all(isinstance(each, Reached) for each in seen)
+
+
+def _sees_itself(stage: Stage, node: Node, version: int) -> bool:
+    """Whether a pod reaches itself: kube-proxy fills the sets for that after the virtual servers."""
+    address = stage.services[f"on-{node.name}"][version]
+    return isinstance(connect(stage.pods[node.name], address, 80, timeout_seconds=0.5), Reached)

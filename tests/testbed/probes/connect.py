@@ -59,7 +59,9 @@ class Attempt:
                 return failed(sock, error)
 
     def sctp(self) -> Result:
-        """An INIT, and the answer to it."""
+        """An association, or as much as an INIT and the answer to it where the kernel has none."""
+        if sctp_wire.is_in_kernel():
+            return self._sctp_of_kernel()
         port, tag = self.source_port or random.randrange(20000, 60000), random.randrange(1, 2**32)
         init = sctp_wire.packet((port, self.port), 0, sctp_wire.opening(sctp_wire.INIT, tag))
         deadline = time.monotonic() + self.timeout
@@ -78,6 +80,15 @@ class Attempt:
             except OSError as error:
                 return failed(sock, error)
         return {"kind": "timed_out"}
+
+    def _sctp_of_kernel(self) -> Result:
+        with self._socket(socket.SOCK_STREAM, sctp_wire.PROTOCOL) as sock:
+            try:
+                sock.connect((self.address, self.port))
+                pod, seen, seen_port = sock.recv(4096).decode().split()
+                return reached(pod, joined(seen, seen_port), sock.getsockname())
+            except OSError as error:
+                return failed(sock, error)
 
     def _socket(self, kind: int, protocol: int = 0, *, bind: bool = True) -> socket.socket:
         sock = socket.socket(self.family, kind, protocol)

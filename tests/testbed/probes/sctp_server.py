@@ -1,9 +1,10 @@
-"""Answers every SCTP INIT to one port with who we are and whom we saw: sctp_server.py PORT NAME.
+"""Tells every SCTP client of one port who we are and whom we saw: sctp_server.py PORT NAME.
 
 It runs in a pod's network namespace until its standard input ends, and prints a line when it is ready.
 """
 
 import selectors
+import socket
 import struct
 import sys
 
@@ -14,21 +15,46 @@ def main(port: int, name: str) -> None:
     """Serve until standard input ends."""
     waiting = selectors.DefaultSelector()
     waiting.register(sys.stdin, selectors.EVENT_READ)
+    in_kernel = sctp_wire.is_in_kernel()
     for version in (4, 6):
-        waiting.register(sctp_wire.raw_socket(version), selectors.EVENT_READ, version)
+        sock = sctp_wire.stream_socket(version) if in_kernel else sctp_wire.raw_socket(version)
+        if in_kernel:
+            if version == 6:
+                sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+            sock.bind(("", port))
+            sock.listen(128)
+        waiting.register(sock, selectors.EVENT_READ, version)
     print("ready", flush=True)
     while True:
         for key, _ in waiting.select():
             if key.fileobj is sys.stdin:
                 return
-            data, sender = key.fileobj.recvfrom(4096)  # type: ignore[union-attr]
-            answer = reply(sctp_wire.payload(data, key.data), port, name, sender[0])
-            if answer is not None:
-                key.fileobj.sendto(answer, (sender[0], 0))  # type: ignore[union-attr]
+            sock = key.fileobj  # type: ignore[assignment]
+            if in_kernel:
+                welcome(sock, name)
+            else:
+                answer(sock, key.data, port, name)
+
+
+def welcome(listener: socket.socket, name: str) -> None:
+    """Tell the client of the next association; the kernel does the rest."""
+    peer, sender = listener.accept()
+    with peer:
+        peer.sendall(f"{name} {sender[0]} {sender[1]}".encode())
+
+
+def answer(sock: socket.socket, version: int, port: int, name: str) -> None:
+    """The next packet, if it asks us."""
+    data, sender = sock.recvfrom(4096)
+    said = reply(sctp_wire.payload(data, version), port, name, sender[0])
+    if said is not None:
+        sock.sendto(said, (sender[0], 0))
 
 
 def reply(received: bytes, port: int, name: str, sender: str) -> bytes | None:
     """The INIT ACK for an INIT to our port; None for all else."""
+    if len(received) < 20:  # an ABORT, say
+        return None
     source, target, kind, tag = struct.unpack("!HH8xB3xI", received[:20])
     if target != port or kind != sctp_wire.INIT:
         return None

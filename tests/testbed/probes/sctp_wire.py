@@ -1,11 +1,13 @@
 """The little of SCTP that opens an association: INIT and INIT ACK.
 
-Many kernels have no SCTP sockets, yet forward, track and translate SCTP: so we speak it through raw sockets.
-Source: RFC 9260, sections 3.1 to 3.3.3 and appendix A
+Many kernels have no SCTP sockets, yet forward, track and translate SCTP: so we speak it through raw sockets. A kernel
+that speaks it itself aborts what it knows nothing of, so there its own sockets are used.
+Source: RFC 9260, sections 3.1 to 3.3.3, 8.4 and appendix A
 """
 
 import socket
 import struct
+from pathlib import Path
 
 PROTOCOL = 132
 INIT, INIT_ACK, ABORT = 1, 2, 6
@@ -49,6 +51,16 @@ def cookie(text: str) -> bytes:
     raw = text.encode()
     raw += b" " * (-len(raw) % 4)
     return struct.pack("!HH", STATE_COOKIE, 4 + len(raw)) + raw
+
+
+def is_in_kernel() -> bool:
+    """Whether this kernel speaks SCTP now; it may be able to, and is not asked to load what nobody uses."""
+    return Path("/proc/sys/net/sctp").exists()
+
+
+def stream_socket(version: int) -> socket.socket:
+    """A socket of the kernel's own SCTP."""
+    return socket.socket(socket.AF_INET if version == 4 else socket.AF_INET6, socket.SOCK_STREAM, PROTOCOL)
 
 
 def raw_socket(version: int) -> socket.socket:
