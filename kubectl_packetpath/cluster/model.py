@@ -6,6 +6,7 @@ Kubernetes: https://kubernetes.io/docs/reference/kubernetes-api/service-resource
 """
 
 from dataclasses import dataclass
+from datetime import datetime
 from ipaddress import IPv4Network, IPv6Network
 
 from kubectl_packetpath.cluster.http.web import NO_WEB, Web
@@ -68,6 +69,8 @@ class Service:
     """Its endpoints count as ready before their pods are."""
     source_ranges: tuple[Network, ...] = ()
     """loadBalancerSourceRanges: who may use its load balancer's addresses; empty: everybody."""
+    health_check_port: int | None = None
+    """healthCheckNodePort, where kube-proxy tells a load balancer whether a node has endpoints of its own."""
     annotations: tuple[tuple[str, str], ...] = ()
     """Only those by which an ingress controller is told how to reach the Service."""
 
@@ -113,6 +116,8 @@ class EndpointSlice:
     service: str
     ports: tuple[EndpointPort, ...] = ()
     endpoints: tuple[Endpoint, ...] = ()
+    changed: datetime | None = None
+    """When a pod or the Service last changed so that this had to be written again; None: nobody noted it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,6 +5,7 @@ object is left out: the API checks its objects, and a bundle's may come from any
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import datetime
 from ipaddress import ip_network
 from typing import Any, TypeVar
 
@@ -31,6 +32,7 @@ from kubectl_packetpath.snapshot.absent import Absent, Section, Why
 
 T = TypeVar("T")
 ZONE_LABEL = "topology.kubernetes.io/zone"
+CHANGED = "endpoints.kubernetes.io/last-change-trigger-time"
 SERVICE_LABEL = "kubernetes.io/service-name"
 
 
@@ -70,6 +72,7 @@ def service_of(given: Json) -> Service:
         session_affinity=text(spec, "sessionAffinity") or "None",
         publish_not_ready=bool(spec.get("publishNotReadyAddresses")),
         source_ranges=tuple(_networks(texts(spec, "loadBalancerSourceRanges"))),
+        health_check_port=number(spec, "healthCheckNodePort") or None,
         annotations=pairs(meta.get("annotations")),
     )
 
@@ -108,7 +111,16 @@ def slice_of(given: Json) -> EndpointSlice:
         service=text(part(meta, "labels"), SERVICE_LABEL),
         ports=tuple(ports),
         endpoints=tuple(_endpoint(each) for each in rows(given, "endpoints")),
+        changed=_moment(text(part(meta, "annotations"), CHANGED)),
     )
+
+
+def _moment(written: str) -> datetime | None:
+    try:
+        found = datetime.fromisoformat(written)
+    except ValueError:
+        return None
+    return found if found.tzinfo is not None else None
 
 
 def _endpoint(given: Json) -> Endpoint:

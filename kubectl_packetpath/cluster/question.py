@@ -49,7 +49,7 @@ class Question:
     """One packet that a user may send."""
 
     way: str
-    """ClusterIP, NodePort, LoadBalancer, ExternalIP, Headless, Pod, Node or Address."""
+    """ClusterIP, NodePort, LoadBalancer, ExternalIP, HealthCheck, Headless, Pod, Node or Address."""
     subject: str = ""
     """What is asked about: `default/web:http`."""
     start: Start
@@ -59,6 +59,8 @@ class Question:
     arrives_at: Address | None = None
     """From outside: the node's address on the wire, where the destination is not the node's own."""
     expected: tuple[Expected, ...] = ()
+    says: str = ""
+    """What the server there answers, where the API tells that."""
 
     @property
     def target(self) -> str:

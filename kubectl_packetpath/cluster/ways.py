@@ -19,10 +19,11 @@ from kubectl_packetpath.cluster.ask import (
     pod_port,
     service_ports,
 )
+from kubectl_packetpath.cluster.health import asked, says
 from kubectl_packetpath.cluster.model import Cluster, Node, Pod, Service, ServicePort
 from kubectl_packetpath.cluster.published import expected_endpoints, published_addresses
 from kubectl_packetpath.cluster.question import Expansion, Expected, Question, Start, Wish
-from kubectl_packetpath.packet import PROTOCOL_NUMBERS, Address
+from kubectl_packetpath.packet import PROTOCOL_NUMBERS, TCP, Address
 
 SOMEBODY = {4: ip_address("203.0.113.1"), 6: ip_address("2001:db8::1")}
 """Stand for any client outside: addresses that documentation may use and nobody has."""
@@ -135,6 +136,22 @@ def _service_questions(maker: _Maker, service: Service) -> Iterator[Question]:
         else:
             yield from _cluster_ips(maker, service, port)
             yield from _from_outside(maker, service, port)
+    yield from _health_checks(maker, service)
+
+
+def _health_checks(maker: _Maker, service: Service) -> Iterator[Question]:
+    """A load balancer asks every node whether it has endpoints of its own."""
+    if service.health_check_port is None:
+        return
+    for version in sorted({address.version for address in service.cluster_ips}):
+        for start, arrives_at in maker.outside(version):
+            yield _health_check(maker.cluster, service, start, arrives_at)
+
+
+def _health_check(cluster: Cluster, service: Service, start: Start, address: Address) -> Question:
+    question = _plain("HealthCheck", address, service.health_check_port or 0, "tcp")
+    told = says(cluster, service, start.node, address.version)
+    return replace(question, subject=service.full_name, start=start, says=told)
 
 
 def _of_service(
@@ -227,7 +244,18 @@ def _node_questions(maker: _Maker, node: Node) -> Iterator[Question]:
     versions = dict.fromkeys(address.version for address in node.addresses)
     for version in versions:
         if (address := node.address(version)) is not None:
-            yield from maker.from_everywhere(_plain("Node", address, int(port), maker.wish.protocol))
+            question = _plain("Node", address, int(port), maker.wish.protocol)
+            yield from maker.from_everywhere(_answered_by_proxy(maker.cluster, node, question))
+
+
+def _answered_by_proxy(cluster: Cluster, node: Node, question: Question) -> Question:
+    """A port on which kube-proxy tells load balancers of its health, or of a Service's."""
+    if question.protocol != TCP:
+        return question
+    service, told = asked(cluster, question.port, node.name, question.destination.version)
+    if service is None:
+        return replace(question, says=told)
+    return replace(question, way="HealthCheck", subject=service.full_name, says=told)
 
 
 def _address_questions(maker: _Maker) -> Iterator[Question]:

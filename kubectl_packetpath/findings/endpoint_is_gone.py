@@ -3,6 +3,9 @@
 Its proxy is behind: a share of new connections goes to a pod that is gone or not ready, or to whoever has its address
 by now.
 
+The message says how long before the look the endpoints had changed; what is younger than half a minute is a
+suspicion.
+
 Kubernetes: https://kubernetes.io/docs/concepts/services-networking/endpoint-slices/#conditions
 """
 
@@ -11,6 +14,7 @@ from collections.abc import Iterator
 from kubectl_packetpath.cluster.answer import Answer, Answered
 from kubectl_packetpath.cluster.programmed import chosen_by, compared
 from kubectl_packetpath.cluster.question import PROXIED
+from kubectl_packetpath.findings.age import age_of, severity_of, told
 from kubectl_packetpath.findings.base import Finding, Problem
 from kubectl_packetpath.findings.proxies import remedies
 from kubectl_packetpath.findings.sight import service_of
@@ -30,13 +34,16 @@ def look(answer: Answer, way: Answered) -> Iterator[Finding]:
     if service is None or way.question.way not in PROXIED or not answer.cluster.slices_of(service):
         return
     found = compared(answer.cluster, service, way)
+    age = age_of(answer, service, found.node)
     for end in found.gone:
         numbers = tuple(n for n, path in enumerate(way.trace.paths) if chosen_by(path, way) == end)
         pod = answer.cluster.pod_with(end[0])
         who = f", where {pod.full_name} is now" if pod is not None else ""
         yield PROBLEM.found(
             service.full_name,
-            f"{found.node} still sends to {endpoint(*end)}{who}: no ready endpoint has this address",
+            f"{found.node} still sends to {endpoint(*end)}{who}: no ready endpoint has this address"
+            f"{told(age)}",
+            severity=severity_of(age),
             node=found.node,
             namespace="host",
             paths=numbers,

@@ -69,9 +69,11 @@ def groups(answer: Answer) -> tuple[Group, ...]:
     for way in answer.ways:
         question = way.question
         place = (
-            question.destination if question.way not in {"NodePort", "Node"} else question.destination.version
+            question.destination
+            if question.way not in {"NodePort", "Node", "HealthCheck"}
+            else question.destination.version
         )
-        key = (question.way, question.subject, question.protocol, question.port, place)
+        key = (question.way, question.subject, question.protocol, question.port, place, question.says)
         found.setdefault((*key, *_signature(answer, way)), []).append(way)
     return tuple(Group(ways=tuple(ways)) for ways in found.values())
 

@@ -100,6 +100,7 @@ def _question(question: Question, packet: Packet) -> Json:
             {"address": str(e.address), "port": e.port, "pod": clean(e.pod), "node": clean(e.node)}
             for e in question.expected
         ],
+        **({"says": clean(question.says)} if question.says else {}),
     }
 
 

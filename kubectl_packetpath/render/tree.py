@@ -121,6 +121,8 @@ class Tree:
         start = group.example.question.start
         others = [way.question.start for way in group.ways[1:]]
         yield f"  from {clean(start.title)}"
+        if told := group.example.question.says:
+            yield from self._under(f"answers {clean(told)}", "  ", str)
         if others:
             nodes = ", ".join(dict.fromkeys(clean(each.node) for each in others))
             yield from self._under(f"same answer through {nodes}", "  ", self.style.faint)

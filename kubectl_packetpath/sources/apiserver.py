@@ -43,7 +43,12 @@ KEPT: Mapping[str, Any] = {
         "status": {"loadBalancer": 1},
     },
     "endpointslices": {
-        "metadata": {"name": 1, "namespace": 1, "labels": {"kubernetes.io/service-name": 1}},
+        "metadata": {
+            "name": 1,
+            "namespace": 1,
+            "labels": {"kubernetes.io/service-name": 1},
+            "annotations": {"endpoints.kubernetes.io/last-change-trigger-time": 1},
+        },
         "addressType": 1,
         "ports": 1,
         "endpoints": 1,

@@ -3,7 +3,7 @@
 node1 runs kube-proxy in iptables mode on nft, node2 in iptables mode on the legacy tables, node3 in nftables mode.
 """
 
-from ipaddress import ip_network
+from ipaddress import ip_address, ip_network
 
 import pytest
 from cluster.features import ALLOWED_IP, FORBIDDEN_IP, PROXIED_IP, SPACE, ZONES, Features, make
@@ -83,12 +83,26 @@ def test_external_traffic_policy_local_inside(features: Features, node: str) -> 
 
 @pytest.mark.parametrize("node", NODES)
 def test_health_check_node_port(features: Features, node: str) -> None:
-    """kube-proxy itself answers on a Service's health check node port of every node."""
+    """kube-proxy itself answers on a Service's health check port of every node: 200 only where an endpoint is ready."""
     port = int(features.spec("one")["healthCheckNodePort"])
-    address = str(features.cluster.node(node).address())
-    said = ask(features, f"node/{node}:{port}", "--from", from_outside(features)[1], expect=0)
-    assert ends(said) >= {address}
-    assert isinstance(connect(features.cluster.outside, address, port), Reached)
+    said = ask(features, "svc/one", "--from", from_outside(features)[1], "--node", node)
+    ways = [way for way in said.ways if way["question"]["way"] == "HealthCheck"]
+    assert [way["verdict"] for way in ways] == ["DELIVERED"] * 2
+    for way in ways:
+        address = ip_address(way["question"]["destination"])
+        url = f"http://{f'[{address}]' if address.version == 6 else address}:{port}/healthz"
+        curl = ["curl", "-s", "--max-time", "10", "-o", "/dev/null", "-w", "%{http_code}", url]
+        assert way["question"]["says"].startswith(features.cluster.outside.run(curl))
+
+
+def test_health_of_the_proxy(features: Features) -> None:
+    """On port 10256 kube-proxy tells of its own health."""
+    said = ask(features, "node/node1:10256", "--from", from_outside(features)[1], expect=0)
+    (way,) = (way for way in said.ways if "." in way["question"]["destination"])
+    assert way["question"]["says"].startswith("kube-proxy answers GET /healthz with 200")
+    url = f"http://{way['question']['destination']}:10256/healthz"
+    curl = ["curl", "-s", "--max-time", "10", "-o", "/dev/null", "-w", "%{http_code}", url]
+    assert features.cluster.outside.run(curl) == "200"
 
 
 @pytest.mark.parametrize("node", NODES)

@@ -1,15 +1,17 @@
 """Runs the tests marked `vm` inside of the virtual machine, all in one boot, and reports them as if they ran here.
 
-Outside, the first of them boots the machine, in which another pytest runs them all; there they are ordinary tests,
-with the same fixtures. What they leave in the folder `results` is kept on the host (see RESULTS).
+Outside, the machine boots when the session begins and another pytest runs them all in it, beside the other tests, for
+it keeps little more than one processor busy; there they are ordinary tests, with the same fixtures. Their reports are
+told last. What they leave in the folder `results` is kept on the host (see RESULTS).
 """
 
 import json
 import os
 import shutil
 import sys
+import threading
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +27,9 @@ MARKER, PLUGIN = "vm", "packetpath-vm"
 RESULTS_VARIABLE = "PACKETPATH_RESULTS"
 REPORTS = "reports.jsonl"
 TIMEOUT_SECONDS = 2700
-"""For all tests together; an idle machine needs a fifth of it."""
+"""For all tests together; an idle machine needs a third of it."""
+NICENESS = 5
+"""The tests beside it have tighter deadlines."""
 
 
 def register(config: pytest.Config) -> None:
@@ -53,30 +57,66 @@ class Guest:
 
 
 class Host:
-    """Boots the virtual machine for the first test that needs it, and passes its reports on."""
+    """Boots the virtual machine when a session begins that needs it, and passes its reports on at the end."""
 
     def __init__(self) -> None:
-        self.reports: dict[str, list[pytest.TestReport]] | None = None
+        self.batch: Batch | None = None
 
-    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
-        """The first of them waits for all."""
-        for item in items:
-            if item.get_closest_marker(MARKER):
-                item.add_marker(pytest.mark.timeout(TIMEOUT_SECONDS + 60))
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> Generator[None]:
+        """Such tests come last, and the first of them waits for all."""
+        yield
+        items.sort(key=_is_for_guest)
+        for item in filter(_is_for_guest, items):
+            item.add_marker(pytest.mark.timeout(TIMEOUT_SECONDS + 60))
+
+    def pytest_runtestloop(self, session: pytest.Session) -> None:
+        """All of them at once, in the background."""
+        chosen = [each.nodeid for each in session.items if _is_for_guest(each)]
+        if chosen and not session.config.option.collectonly and _why_not() is None:
+            self.batch = Batch(session.config, chosen)
+            self.batch.start()
 
     def pytest_runtest_protocol(self, item: pytest.Item, nextitem: pytest.Item | None) -> bool | None:
         """Nothing of such a test runs here; where the machine cannot run, the test is skipped as usual."""
-        if item.get_closest_marker(MARKER) is None or _why_not() is not None:
+        if not _is_for_guest(item) or self.batch is None:
             return None
-        if self.reports is None:
-            chosen = [each.nodeid for each in item.session.items if each.get_closest_marker(MARKER)]
-            self.reports = _run(item.config, chosen)
+        reports = self.batch.reports()
         item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
-        for report in self.reports.get(item.nodeid) or [_lost(item)]:
+        for report in reports.get(item.nodeid) or [_lost(item)]:
             item.ihook.pytest_runtest_logreport(report=report)
         item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
         item.session._setupstate.teardown_exact(nextitem)
         return True
+
+
+class Batch(threading.Thread):
+    """One boot for these tests. The machine ends with this thread, and the thread with the session."""
+
+    def __init__(self, config: pytest.Config, chosen: Sequence[str]) -> None:
+        super().__init__(name="virtual-machine", daemon=True)
+        self.config = config
+        self.chosen = chosen
+        self.error: BaseException | None = None
+        self.told: dict[str, list[pytest.TestReport]] = {}
+
+    def run(self) -> None:
+        """Boot, run, read what it left."""
+        try:
+            self.told = _run(self.config, self.chosen)
+        except BaseException as error:  # noqa: BLE001 - told by whoever waits for the reports
+            self.error = error
+
+    def reports(self) -> dict[str, list[pytest.TestReport]]:
+        """How each test went, once all of them are over."""
+        self.join()
+        if self.error is not None:
+            raise self.error
+        return self.told
+
+
+def _is_for_guest(item: pytest.Item) -> bool:
+    return item.get_closest_marker(MARKER) is not None
 
 
 def _why_not() -> str | None:
@@ -88,7 +128,7 @@ def _run(config: pytest.Config, chosen: Sequence[str]) -> dict[str, list[pytest.
     build.build()
     with alone("virtual-machine"):
         shutil.rmtree(RESULTS, ignore_errors=True)
-        VirtualMachine(results=RESULTS).run(
+        VirtualMachine(results=RESULTS, niceness=NICENESS).run(
             [
                 sys.executable,
                 "-m",

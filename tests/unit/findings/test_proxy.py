@@ -1,6 +1,7 @@
 """PP2xx: what the API promises beside what a node has programmed."""
 
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from fractions import Fraction
 
 import pytest
@@ -8,6 +9,8 @@ from builders import cluster, delivered, service, slices, step
 from unit.findings.losing import fact, first, found, lost, one, recorded
 
 from kubectl_packetpath.cluster.model import Cluster
+from kubectl_packetpath.snapshot import NetworkNamespace, Snapshot
+from kubectl_packetpath.snapshot.recorded import RecordedNode
 from kubectl_packetpath.trace import StepKind, Verdict
 
 HALF = Fraction(1, 2)
@@ -111,6 +114,31 @@ def test_an_endpoint_that_is_gone() -> None:
     )
     assert (each.paths, each.evidence[0].text[:8]) == ((2,), "-A KUBE-")
     assert found("PP203", first(), *paths) == ()
+
+
+@pytest.mark.parametrize(
+    ("seconds", "told", "severity"),
+    [
+        (4, "4 seconds before, so this may still be on its way", "suspicion"),
+        (600, "10 minutes before", "problem"),
+        (3 * 86400, "3 days before", "problem"),
+    ],
+)
+def test_the_age_of_drift(seconds: int, told: str, severity: str) -> None:
+    """A change of a moment ago may still be on its way to the node."""
+    looked = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+    given = cluster()
+    changed = replace(given.slices[0], changed=looked - timedelta(seconds=seconds))
+    world = replace(given, slices=(changed,))
+    host = NetworkNamespace(identity=1, is_host=True)
+    node = RecordedNode(Snapshot(node="node1", taken_at="2026-01-02T03:04:05Z", namespaces=(host,)))
+    question = first(world)
+    paths = (delivered(question, 1, HALF), delivered(question, 2, HALF))
+
+    each = one(found("PP202", question, *paths, world=world, node1=node))
+
+    assert each.message.endswith(f"; the endpoints last changed {told}")
+    assert each.severity == severity
 
 
 def test_rules_in_both_back_ends() -> None:
