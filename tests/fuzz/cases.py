@@ -110,6 +110,7 @@ def cases(draw: Any, shots: int = 30) -> Case:
         chosen += draw(st.lists(st.sampled_from(ROUTES), unique=True, max_size=2))
         routes = tuple(line for lines in chosen for line in lines)
     return Case(
+        ipsets="".join(rules_iptables.SETS[n] for n in (4, 6) if parts & {f"legacy{n}", f"nft{n}"}),
         legacy4=draw(rules_iptables.ruleset(4)) if "legacy4" in parts else "",
         legacy6=draw(rules_iptables.ruleset(6)) if "legacy6" in parts else "",
         nft4=draw(rules_iptables.ruleset(4)) if "nft4" in parts else "",

@@ -27,6 +27,63 @@ ADDRESSES = {
         "fd96::/16", "8000::/1", "fd77:1::/62", "::2/::ffff", "fd78::1"),
 }  # fmt: skip
 RANGES = {4: ("10.77.0.2-10.77.0.4", "10.77.1.1-10.77.3.3"), 6: ("fd77::2-fd77::4", "fd77:1::1-fd77:3::3")}
+SETS = {
+    4: """create nets4 hash:net
+create hosts4 hash:ip
+create served4 hash:ip,port
+create netports4 hash:net,port
+create triples4 hash:ip,port,ip
+create devices4 hash:net,iface
+create all4 list:set
+create ports4 bitmap:port range 0-9000
+add nets4 10.77.0.0/24
+add nets4 10.77.1.128/25
+add nets4 10.77.0.3 nomatch
+add hosts4 10.77.1.2
+add hosts4 10.96.0.1
+add hosts4 10.77.3.2
+add served4 10.77.1.2,tcp:80
+add served4 10.96.0.1,udp:53
+add served4 10.77.1.3,sctp:8080
+add served4 10.77.0.1,icmp:8/0
+add netports4 10.77.0.0/22,tcp:443
+add netports4 10.96.0.0/16,udp:80
+add triples4 10.77.1.2,tcp:8080,10.77.0.2
+add triples4 10.77.0.2,udp:53,10.77.1.2
+add devices4 10.77.0.0/24,r0
+add devices4 10.77.1.0/24,r1
+add all4 nets4
+add all4 hosts4
+add ports4 80
+add ports4 53
+""",
+    6: """create nets6 hash:net family inet6
+create hosts6 hash:ip family inet6
+create served6 hash:ip,port family inet6
+create netports6 hash:net,port family inet6
+create all6 list:set
+add nets6 fd77::/64
+add nets6 fd77:1::/126
+add nets6 fd77::3 nomatch
+add hosts6 fd77:1::2
+add hosts6 fd96::1
+add served6 fd77:1::2,tcp:80
+add served6 fd96::1,udp:53
+add served6 fd77::1,ipv6-icmp:128/0
+add netports6 fd77:1::/64,tcp:443
+add netports6 fd96::/16,udp:80
+add all6 nets6
+add all6 hosts6
+""",
+}
+"""For `ipset restore`: the sets that rules of a family may name."""
+LOOKUPS = {
+    4: ("nets4 src", "nets4 dst", "hosts4 src", "hosts4 dst", "served4 dst,dst", "served4 src,src", "served4 dst,src",
+        "netports4 dst,dst", "netports4 src,dst", "triples4 dst,dst,src", "triples4 src,dst,dst", "devices4 src,src",
+        "all4 src", "all4 dst", "ports4 dst", "ports4 src", "nets4 dst --return-nomatch"),
+    6: ("nets6 src", "nets6 dst", "hosts6 src", "hosts6 dst", "served6 dst,dst", "served6 src,src", "netports6 dst,dst",
+        "all6 src", "all6 dst", "nets6 dst --return-nomatch"),
+}  # fmt: skip
 
 
 def _either(options: tuple[str, ...] | list[str], name: str) -> list[str]:
@@ -47,6 +104,7 @@ def _general(family: int) -> list[str]:
     found += [f"-m conntrack {m}" for m in _either(addresses[:4], "--ctreplsrc")]
     found += [f"-m conntrack --ctdir {m}" for m in ("ORIGINAL", "REPLY")]
     found += [f"-m state --state {m}" for m in ("NEW", "INVALID")]
+    found += [f"-m set {m}" for m in _either(LOOKUPS[family], "--match-set")]
     found += [f"-m iprange {m}" for kind in ("src", "dst") for m in _either(ranges, f"--{kind}-range")]
     found += [f"-m length {m}" for m in _either(("28", "0:60", "61:65535", "40"), "--length")]
     found += [f"-m dscp {m}" for m in _either(("0x00", "0x2e"), "--dscp")]
