@@ -19,8 +19,8 @@ BY_FAMILY = 20
 SKV6ONLY, LOCALS = 11, 12
 SOCKADDR_SIZE = 128
 """struct sockaddr_storage."""
-RAW_PROTOCOL = 16
-"""INET_DIAG_PROTOCOL: of a raw socket."""
+RAW_PROTOCOL = 10
+"""INET_DIAG_PROTOCOL: of a raw socket; the kernel tells it, it is never asked for."""
 SOCKET_OPTIONS, TRANSPARENT = 22, 0x20
 UDPLITE, SCTP = 136, 132
 SCTP_LOADED = "/proc/sys/net/sctp"

@@ -154,6 +154,15 @@ def test_settings(full: Full) -> None:
     )
 
 
+@pytest.mark.vm
+def test_raw_sockets_tell_their_protocol(full: Full) -> None:
+    """Where the kernel lists raw sockets at all, each is of the protocol that it was made for."""
+    with netns.inside(full.state.descriptor):
+        ospf = socket.socket(socket.AF_INET, socket.SOCK_RAW, 89)
+    with ospf, fresh(full) as state:
+        assert (4, 89) in {(each.family, each.protocol) for each in rows(state.sockets())}
+
+
 def test_sockets_that_take_packets(full: Full) -> None:
     """Listeners of both families, IPv6-only ones told apart, connected datagram sockets with their peer."""
     with netns.inside(full.state.descriptor):

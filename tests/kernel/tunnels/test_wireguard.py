@@ -1,32 +1,21 @@
 """WireGuard between pods of two nodes: the encrypted packet is as the trace says, and what does not fit is named."""
 
-import json
-import sys
+import base64
+import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 import pytest
 from kernel.tunnels.agreement import assert_agrees
 from kernel.tunnels.capture import SEALED_PORT
 from kernel.tunnels.nodes import NODES, PODS, UNDERLAY, Nodes, nodes, other
+from pyroute2 import WireGuard
 
 from kubectl_packetpath.trace import StepKind, Verdict
-from testbed.netns import succeed
+from packetpath_agent.netns import inside
 
 pytestmark = pytest.mark.vm
-
-CONFIGURE = """
-import base64, json, os, sys
-from pyroute2 import WireGuard
-wanted = json.loads(sys.argv[1])
-with WireGuard() as wireguard:
-    if wanted is None:
-        wireguard.set("wg0", private_key=base64.b64encode(os.urandom(32)), listen_port=51820)
-        key = wireguard.info("wg0")[0].get_attr("WGDEVICE_A_PUBLIC_KEY")
-        print(key.decode() if isinstance(key, bytes) else key)
-    else:
-        wireguard.set("wg0", **wanted)
-"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,10 +28,21 @@ class Peer:
     port: int = SEALED_PORT
 
 
-def configure(made: Nodes, node: str, wanted: object) -> str:
-    """Set the node's device; without wishes it gets a key, and tells the public one."""
-    host = made.lab[f"host-{node}"]
-    return succeed([*host.enter, sys.executable, "-c", CONFIGURE, json.dumps(wanted)]).strip()
+@contextmanager
+def wireguard_of(made: Nodes, node: str) -> Iterator[WireGuard]:
+    """The settings of a node's devices."""
+    with made.lab[f"host-{node}"].path.open() as handle, inside(handle.fileno()):
+        control = WireGuard()
+    with control:
+        yield control
+
+
+def give_key(made: Nodes, node: str) -> str:
+    """The node's device gets a key; the public one."""
+    with wireguard_of(made, node) as control:
+        control.set("wg0", private_key=base64.b64encode(os.urandom(32)), listen_port=SEALED_PORT)
+        key = control.info("wg0")[0].get_attr("WGDEVICE_A_PUBLIC_KEY")
+    return str(key.decode() if isinstance(key, bytes) else key)
 
 
 def meet(made: Nodes, node: str, peer: Peer, **more: object) -> None:
@@ -50,7 +50,8 @@ def meet(made: Nodes, node: str, peer: Peer, **more: object) -> None:
     told: dict[str, object] = {"public_key": peer.key, "allowed_ips": list(peer.allowed)}
     if peer.endpoint is not None:
         told |= {"endpoint_addr": peer.endpoint, "endpoint_port": peer.port}
-    configure(made, node, {"peer": told, **more})
+    with wireguard_of(made, node) as control:
+        control.set("wg0", peer=told, **more)
 
 
 @pytest.fixture
@@ -61,7 +62,7 @@ def keyed() -> Iterator[tuple[Nodes, dict[str, Peer]]]:
         for node in NODES:
             theirs = PODS[other(node)].removesuffix("2") + "0/24"
             made.host(node, "link add wg0 type wireguard", f"addr add {PODS[node][:-1]}0/32 dev wg0")
-            key = configure(made, node, None)
+            key = give_key(made, node)
             made.host(node, "link set wg0 mtu 1420 up", f"route add {theirs} dev wg0")
             own = PODS[node].removesuffix("2") + "0/24"
             peers[node] = Peer(key=key, allowed=(own,), endpoint=UNDERLAY[node])

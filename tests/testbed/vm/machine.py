@@ -40,8 +40,6 @@ class VirtualMachine:
     """A folder that the guest writes to, at the same place as on the host."""
     memory_mib: int = 4096
     processors: int = 2
-    niceness: int = 0
-    """How much it stands back for other programs."""
 
     def run(
         self,
@@ -92,7 +90,6 @@ class VirtualMachine:
         output = f"stdio,signal=off,logfile={console}" if shown else f"file,path={console}"
         share = "local,security_model=none,multidevs=remap"
         return [
-            *("nice", "-n", str(self.niceness)),
             *("setpriv", "--pdeathsig=KILL"),
             *("qemu-system-x86_64", "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot"),
             *("-accel", "tcg,thread=multi", "-cpu", "Nehalem"),

@@ -28,8 +28,6 @@ RESULTS_VARIABLE = "PACKETPATH_RESULTS"
 REPORTS = "reports.jsonl"
 TIMEOUT_SECONDS = 2700
 """For all tests together; an idle machine needs a third of it."""
-NICENESS = 5
-"""The tests beside it have tighter deadlines."""
 
 
 def register(config: pytest.Config) -> None:
@@ -128,7 +126,7 @@ def _run(config: pytest.Config, chosen: Sequence[str]) -> dict[str, list[pytest.
     build.build()
     with alone("virtual-machine"):
         shutil.rmtree(RESULTS, ignore_errors=True)
-        VirtualMachine(results=RESULTS, niceness=NICENESS).run(
+        VirtualMachine(results=RESULTS).run(
             [
                 sys.executable,
                 "-m",
