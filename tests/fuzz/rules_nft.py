@@ -1,5 +1,6 @@
 """Generated rules in the words of `nft -f`: base chains, sets, maps, verdict maps and what stands in rules."""
 
+import re
 from typing import Any
 
 from hypothesis import strategies as st
@@ -195,9 +196,10 @@ def _onward(text: str, name: str) -> str:
 
 @st.composite
 def table(draw: Any, family: str, number: int) -> str:
-    """One table with one to three base chains."""
+    """One table with one to three base chains; in a table of both families, rules of one and of none."""
     kinds = draw(st.lists(st.sampled_from(("filter", "filter", "nat", "route")), min_size=1, max_size=3))
-    text = f"table {family} t{number}{family} {{\n{SETS[family]}"
+    spoken = draw(st.sampled_from(("ip", "ip6"))) if family == "inet" else family
+    text = ""
     for index, kind in enumerate(kinds):
         hooks = {"filter": ("prerouting", "forward", "input", "output", "postrouting"), "route": ("output",)}
         hook = draw(st.sampled_from(hooks.get(kind, tuple(NAT_HOOKS))))
@@ -208,15 +210,17 @@ def table(draw: Any, family: str, number: int) -> str:
             priority = draw(st.sampled_from(PRIORITIES)) + draw(st.sampled_from(OFFSETS))
         policy = "drop" if kind == "filter" and draw(st.integers(0, 9)) == 0 else "accept"
         for suffix in ("_last", "_later"):
-            rules = [_rule(draw, family, hook, kind, name + suffix) for _ in range(draw(st.integers(0, 2)))]
+            rules = [_rule(draw, spoken, hook, kind, name + suffix) for _ in range(draw(st.integers(0, 2)))]
             text += f" chain {name}{suffix} {{\n{''.join(rules)} }}\n"
-        rules = [_rule(draw, family, hook, kind, name) for _ in range(draw(st.integers(0, 4)))]
+        rules = [_rule(draw, spoken, hook, kind, name) for _ in range(draw(st.integers(0, 4)))]
         text += f" chain {name} {{\n  type {kind} hook {hook} priority {priority}; policy {policy};\n{''.join(rules)} }}\n"
-    return text + "}\n"
+    if family == "inet":
+        text = re.sub(r"\b(dnat|snat) (prefix )?to\b", rf"\1 {spoken} \2to", text)
+    return f"table {family} t{number}{family} {{\n{SETS[spoken]}{text}}}\n"
 
 
 @st.composite
 def ruleset(draw: Any) -> str:
     """One to three tables."""
-    families = draw(st.lists(st.sampled_from(("ip", "ip", "ip6")), min_size=1, max_size=3))
+    families = draw(st.lists(st.sampled_from(("ip", "ip", "ip6", "inet")), min_size=1, max_size=3))
     return "".join(draw(table(family, number)) for number, family in enumerate(families))

@@ -1,6 +1,7 @@
 """The walk agrees with the kernel on made-up rulesets: on all that ever differed, and on hundreds of packets more."""
 
 import os
+import random
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,8 +15,8 @@ from fuzz.trial import Trial
 pytestmark = pytest.mark.kernel
 
 PACKETS = 600
-SEED = 20261121
-"""The same cases in every run of the tests; `make fuzz` takes others each time."""
+SEED = int(os.environ.get("SEED") or random.SystemRandom().getrandbits(32))
+"""Others each time, like `make fuzz`; give the one that is printed to see the same cases again."""
 
 
 @pytest.fixture(scope="module")
@@ -37,11 +38,12 @@ def test_pinned_case(trial: Trial, file: Path) -> None:
     assert trial.run(case) == []
 
 
-def test_cases_of_a_seed(trial: Trial, capsys: pytest.CaptureFixture[str]) -> None:
+def test_fresh_cases(trial: Trial, capsys: pytest.CaptureFixture[str]) -> None:
     """Hundreds of packets through made-up rulesets end as the walk says, rule by rule where the kernel tells."""
     before = trial.figures.packets
     found = list(campaign(trial, SEED, packets=before + PACKETS))
     with capsys.disabled():
-        print("".join(f"\n{line}" for line in told_figures(trial.figures)))
-    assert [difference for each in found for difference in each.differences] == []
+        print(f"\nfuzz: SEED={SEED}", "".join(f"\n{line}" for line in told_figures(trial.figures)))
+    differing = {each.case.dumps(): each.differences for each in found}
+    assert differing == {}, f"SEED={SEED}"
     assert trial.figures.packets - before >= PACKETS
