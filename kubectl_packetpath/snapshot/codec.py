@@ -53,6 +53,8 @@ def decode(data: bytes) -> Snapshot:
     if not data.startswith(MAGIC) or len(data) <= len(MAGIC):
         raise RecordingError("this is not a packetpath snapshot")
     schema = data[len(MAGIC)]
+    if schema == 0:
+        raise RecordingError("this is not a packetpath snapshot")
     if schema > SCHEMA:
         raise RecordingError(
             f"this snapshot was made by a newer packetpath (schema {schema}, this one reads {SCHEMA}): update it"
