@@ -5,9 +5,11 @@ PREROUTING, routing, then INPUT and a socket, or FORWARD and POSTROUTING and the
 Kernel: net/ipv4/ip_input.c, ip_forward.c, ip_output.c; net/ipv6/ip6_input.c, ip6_output.c
 """
 
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 
+from kubectl_packetpath.packet import UDP, Packet
 from kubectl_packetpath.snapshot.links import Link
 from kubectl_packetpath.trace import Ending, Outcome, Step, StepKind, Verdict
 from kubectl_packetpath.walk import tunnels, xfrm
@@ -21,9 +23,22 @@ from kubectl_packetpath.walk.order import SENT_ON
 from kubectl_packetpath.walk.place import Departure, Place, Ports, assumed, below, noted, with_packet
 from kubectl_packetpath.walk.routing import Way
 
+IPV6_HEADER, CHECKSUM_BREAK = 40, 76
+CHECKSUM_TAKEN = (
+    "a rule has changed the IPv6 header of a long datagram. Where no device had verified its checksum, connection "
+    "tracking did, and the socket drops it now"
+)
+"""net/netfilter/utils.c nf_ip6_checksum counts the header in; net/ipv6/ip6_checksum.c udp6_csum_init believes it."""
+RELEASE = re.compile(r"(\d+)\.(\d+)")
+POSTROUTING_KNOWS_INPUT = (5, 7)
+"""Since then rules at POSTROUTING see the device by which a packet came in, or the tunnel that wrapped it (commit
+28f8bfd1ac94)."""
+
 
 def take_in(place: Place, outcome: Outcome, ports: Ports) -> Iterator[Departure]:
     """An IP packet that this namespace was handed."""
+    if not ports.looped:
+        ports = replace(ports, header=(outcome.packet.ttl, outcome.packet.tos))
     if ports.prerouted:
         yield from _route(place, outcome, ports)
         return
@@ -72,23 +87,37 @@ def _local(place: Place, outcome: Outcome, ports: Ports) -> Iterator[Departure]:
     for result in run_hook(here, outcome.packet, outcome.history):
         branch = below(outcome, result)
         if branch.verdict == SENT_ON:
-            yield Departure(outcome=branch, sent_on=True)
+            yield Departure(outcome=branch, sent_on=True, came_by=ports)
         elif branch.ending is not None:
             yield Departure(outcome=branch)
         else:
-            yield _handed(place, here, branch, ports)
+            yield from _handed(place, here, branch, ports)
 
 
-def _handed(place: Place, here: Here, outcome: Outcome, ports: Ports) -> Departure:
+def _handed(place: Place, here: Here, outcome: Outcome, ports: Ports) -> Iterator[Departure]:
     """To whatever takes it here: IPsec, a tunnel, or a socket."""
     if outcome.packet.encapsulation == "esp":
-        return xfrm.opened(place, outcome, ports.device)
+        yield xfrm.opened(place, outcome, ports.device)
+        return
     refused = xfrm.unbelieved(place, outcome, "in")
     if refused is not None:
-        return Departure(outcome=refused)
+        yield Departure(outcome=refused)
+        return
     if outcome.packet.inner is not None:
-        return tunnels.unwrap(place, outcome)
-    return Departure(outcome=deliver(here, outcome, place.own))
+        yield tunnels.unwrap(place, outcome)
+        return
+    packet = outcome.packet
+    if ports.header not in {None, (packet.ttl, packet.tos)} and _is_checked_late(packet):
+        outcome = assumed(outcome, f"{here.node}: {CHECKSUM_TAKEN}")
+        ending = Ending(verdict=Verdict.DROPPED, reason="its checksum no longer fits (Udp6InCsumErrors)")
+        yield Departure(outcome=ended(outcome, ending, kind=StepKind.DROPPED))
+    yield Departure(outcome=deliver(here, outcome, place.own))
+
+
+def _is_checked_late(packet: Packet) -> bool:
+    """A UDP datagram over IPv6 whose checksum is not computed anew when it comes to its socket."""
+    length = packet.size_bytes - IPV6_HEADER
+    return packet.family == 6 and packet.protocol == UDP and length > CHECKSUM_BREAK
 
 
 def _forward(place: Place, outcome: Outcome, ports: Ports, way: Way) -> Iterator[Departure]:
@@ -107,7 +136,7 @@ def _forward(place: Place, outcome: Outcome, ports: Ports, way: Way) -> Iterator
         if branch.ending is not None:
             yield Departure(outcome=branch)
         else:
-            yield from send_out(place, branch, way, device, physical=ports.physical)
+            yield from send_out(place, branch, way, device, ports)
 
 
 def _not_forwardable(outcome: Outcome) -> Outcome | None:
@@ -124,19 +153,17 @@ def too_big(outcome: Outcome, way: Way | None, device: Link) -> Outcome | None:
 
 
 def send_out(
-    place: Place,
-    outcome: Outcome,
-    way: Way,
-    device: Link,
-    *,
-    physical: Link | None = None,
+    place: Place, outcome: Outcome, way: Way, device: Link, came_by: Ports | None = None
 ) -> Iterator[Departure]:
-    """POSTROUTING and the link address: the last of what IP does."""
+    """POSTROUTING and the link address: the last of what IP does; `came_by` is None for a socket's own packet."""
     if way.encapsulation:
         text = f"{place.node.name} route {way.route.destination if way.route else ''}: encapsulation "
         yield Departure(outcome=unknown(outcome, f"{text}{way.encapsulation} is not modelled"))
         return
-    here = place.here(Hook.POSTROUTING, out_device=device, physical_in=physical)
+    here = place.here(Hook.POSTROUTING, out_device=device)
+    if came_by is not None:
+        seen = _release(place.node.kernel) >= POSTROUTING_KNOWS_INPUT
+        here = replace(here, in_device=came_by.device if seen else None, physical_in=came_by.physical)
     for result in run_hook(here, outcome.packet, outcome.history):
         branch = below(outcome, result)
         if branch.ending is not None:
@@ -149,6 +176,12 @@ def send_out(
             yield Departure(outcome=branch, device=device)
         else:
             yield addressed(place, branch, way, device)
+
+
+def _release(kernel: str) -> tuple[int, int]:
+    """`6.1.0-56-amd64` as (6, 1); what cannot be read is taken for a new one."""
+    found = RELEASE.match(kernel)
+    return (int(found[1]), int(found[2])) if found is not None else POSTROUTING_KNOWS_INPUT
 
 
 def addressed(place: Place, outcome: Outcome, way: Way, device: Link) -> Departure:

@@ -52,7 +52,7 @@ def run_hook(here: Here, packet: Packet, history: History | None) -> Outcomes:
 def run_bridge_hook(here: Here, packet: Packet, history: History | None, *, late: bool) -> Outcomes:
     """The bridge family's base chains: those before br_netfilter, or (late) those after it."""
     functions = [
-        Function(priority=_priority(chain), title=_title(chain), run=_NftRunner(chain))
+        _function(chain)
         for chain in _base_chains(here)
         if chain.family == NFPROTO_BRIDGE and _hangs_here(here, chain) and (_priority(chain) > 0) == late
     ]
@@ -131,6 +131,16 @@ def _title(chain: NftChain) -> str:
     return f"{FAMILY_NAMES.get(chain.family, chain.family)} {chain.table}/{chain.name}"
 
 
+def _function(chain: NftChain) -> Function:
+    return Function(
+        priority=_priority(chain),
+        title=_title(chain),
+        run=_NftRunner(chain),
+        table=(chain.family, chain.table),
+        handle=chain.handle,
+    )
+
+
 def _legacy(here: Here, family: int) -> Iterator[Function]:
     ranks = _ranks(here, family)
     for table in _legacy_tables(here, family):
@@ -149,13 +159,8 @@ def _nft(here: Here, family: int) -> Iterator[Function]:
     ranks = _ranks(here, family)
     for chain in _base_chains(here):
         if _is_ours(here, chain, family) and chain.hook is not None and chain.hook.type != "nat":
-            yield Function(
-                priority=_priority(chain),
-                title=_title(chain),
-                run=_NftRunner(chain),
-                reroutes=chain.hook.type == "route",
-                rank=ranks.get((_title(chain), chain.hook.priority)),
-            )
+            rank = ranks.get((_title(chain), chain.hook.priority))
+            yield replace(_function(chain), reroutes=chain.hook.type == "route", rank=rank)
 
 
 def _ranks(here: Here, family: int) -> dict[tuple[str, int], int]:
@@ -212,7 +217,7 @@ def _nat_functions(here: Here, family: int) -> Iterator[Function]:
             yield Function(priority=priority, title="iptables-legacy nat", run=_LegacyRunner(table))
     for chain in _base_chains(here):
         if _is_ours(here, chain, family) and chain.hook is not None and chain.hook.type == "nat":
-            yield Function(priority=_priority(chain), title=_title(chain), run=_NftRunner(chain))
+            yield _function(chain)
 
 
 class _Translator:

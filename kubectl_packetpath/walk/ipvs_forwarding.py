@@ -6,7 +6,7 @@ Kernel: net/netfilter/ipvs/ip_vs_xmit.c (__ip_vs_get_out_rt, ip_vs_nat_xmit, ip_
 """
 
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from kubectl_packetpath.snapshot.links import Link
 from kubectl_packetpath.trace import Ending, Outcome, Step, StepKind, Verdict
@@ -15,12 +15,12 @@ from kubectl_packetpath.walk.here import Hook, ended, scaled, unknown
 from kubectl_packetpath.walk.hooks import run_hook
 from kubectl_packetpath.walk.input_route import NO_ROUTE_TYPES
 from kubectl_packetpath.walk.output_route import route_again
-from kubectl_packetpath.walk.place import Departure, Place, assumed, below, noted, with_packet
+from kubectl_packetpath.walk.place import Departure, Place, Ports, assumed, below, noted, with_packet
 from kubectl_packetpath.walk.routing import RouteQuery, Way, fib_lookup
 
 
-def send_on(place: Place, outcome: Outcome) -> Iterator[Departure]:
-    """Every way to the server that the packet was given to."""
+def send_on(place: Place, outcome: Outcome, came_by: Ports | None) -> Iterator[Departure]:
+    """Every way to the server that the packet was given to; `came_by` is None for one of this namespace's own."""
     connection = outcome.packet.balanced
     if connection is None:
         raise ValueError("a packet that IPVS sends on without having balanced it")
@@ -44,10 +44,21 @@ def send_on(place: Place, outcome: Outcome) -> Iterator[Departure]:
             gateway = way.gateway or straight
             via = f" via {gateway}" if gateway is not None else ""
             step = Step(kind=StepKind.ROUTED, text=f"on by {way.device.name}{via}", because=because)
-            yield from _by(place, noted(branch, step), replace(way, gateway=gateway), way.device)
+            onward = _Onward(way=replace(way, gateway=gateway), device=way.device, came_by=came_by)
+            yield from _by(place, noted(branch, step), onward)
 
 
-def _by(place: Place, outcome: Outcome, way: Way, device: Link) -> Iterator[Departure]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Onward:
+    """Where it goes, and where it came from."""
+
+    way: Way
+    device: Link
+    came_by: Ports | None
+
+
+def _by(place: Place, outcome: Outcome, onward: _Onward) -> Iterator[Departure]:
+    way, device = onward.way, onward.device
     packet = outcome.packet
     if packet.ttl <= 1:
         ending = Ending(verdict=Verdict.EXPIRED, reason="the packet's time to live ended here")
@@ -64,12 +75,12 @@ def _by(place: Place, outcome: Outcome, way: Way, device: Link) -> Iterator[Depa
         if branch.ending is not None:
             yield Departure(outcome=branch)
         elif result.verdict == "reroute":
-            yield from _otherwise(place, branch)
+            yield from _otherwise(place, branch, onward.came_by)
         else:
-            yield from send_out(place, branch, way, device)
+            yield from send_out(place, branch, way, device, onward.came_by)
 
 
-def _otherwise(place: Place, outcome: Outcome) -> Iterator[Departure]:
+def _otherwise(place: Place, outcome: Outcome, came_by: Ports | None) -> Iterator[Departure]:
     """OUTPUT changed the mark: the way is looked up once more."""
     here = place.here(Hook.OUTPUT)
     for decision in route_again(here, outcome.packet):
@@ -79,4 +90,4 @@ def _otherwise(place: Place, outcome: Outcome) -> Iterator[Departure]:
             ending = decision.ending or Ending(verdict=Verdict.NO_ROUTE, reason=text)
             yield Departure(outcome=ended(branch, ending, because=decision.because))
         else:
-            yield from send_out(place, branch, decision.way, decision.device)
+            yield from send_out(place, branch, decision.way, decision.device, came_by)

@@ -167,14 +167,23 @@ def _leave(place: Place, outcome: Outcome, decision: OutputDecision) -> Iterator
     if outcome.ending is not None:
         yield Departure(outcome=outcome)
         return
-    yield from send_out(place, outcome, way, device)
+    yield from send_out(place, outcome, way, device, _wrapper(place, outcome.packet))
+
+
+def _wrapper(place: Place, packet: Packet) -> Ports | None:
+    """The tunnel that made this packet, by which it came to IP; None: a socket did."""
+    links = place.state.links()
+    if packet.inner is None or isinstance(links, Absent):
+        return None
+    found = [link for link in links if link.kind == packet.encapsulation]
+    return Ports(device=found[0]) if len(found) == 1 else None
 
 
 def _sent_on(place: Place, departures: Iterator[Departure]) -> Iterator[Departure]:
     """What IPVS takes out of a hook goes on to its server, and what IPsec has encrypted takes its own way out."""
     for departure in departures:
         if departure.sent_on:
-            yield from _sent_on(place, send_on(place, departure.outcome))
+            yield from _sent_on(place, send_on(place, departure.outcome, departure.came_by))
         elif departure.secured:
             yield from _sent_on(place, _secured(place, departure.outcome))
         else:

@@ -1,17 +1,18 @@
 """What the kernel calls at a hook, in which order: chains of every back end by priority.
 
-Chains of one priority run in an order that the kernel does not always show. It matters only if two of them
-act on this packet and do not commute: then every order is walked and the outcome is marked as assumed.
+Chains of one priority run in an order that the kernel does not always show. Within one nft table the handles tell it:
+the chain that was made last runs first. Otherwise it matters only if two of them act on this packet and do not
+commute: then every order is walked and the outcome is marked as assumed.
 
 Kernel: net/netfilter/core.c nf_hook_entries_grow (of one priority the last one registered runs first)
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import groupby, permutations
+from itertools import groupby, islice
 
 from kubectl_packetpath.packet import Packet
-from kubectl_packetpath.trace import History, Outcome, Step, StepKind, told
+from kubectl_packetpath.trace import History, Outcome, Step, StepKind, Verdict, told
 from kubectl_packetpath.walk.here import Here, Outcomes, go_on, scaled
 
 MOST_ORDERS = 6
@@ -33,6 +34,10 @@ class Function:
     """At OUTPUT, a change of mark, addresses or tos by it makes the kernel look for another way."""
     rank: int | None = None
     """Place in the kernel's own list, where that could be read."""
+    table: tuple[int, str] | None = None
+    """Family and name of its nft table, in which"""
+    handle: int = 0
+    """tells which chain was made first."""
 
 
 def call_all(here: Here, functions: Iterable[Function], outcome: Outcome) -> Outcomes:
@@ -58,14 +63,34 @@ def _group(here: Here, functions: list[Function], outcome: Outcome) -> Outcomes:
         functions = sorted(functions, key=lambda function: function.rank or 0)
         yield from _one_order(here, functions, 0, outcome)
         return
-    first, touched = _listed_order(here, functions, outcome)
-    if len(functions) == 1 or not touched:
+    orders = list(islice(_interleaved(_tables(functions)), MOST_ORDERS))
+    first, touched = _listed_order(here, orders[0], outcome)
+    if len(orders) == 1 or not touched:
         yield from first
         return
-    yield from _orders(here, functions, outcome, first)
+    yield from _orders(here, orders, outcome, first)
 
 
-def _listed_order(here: Here, functions: list[Function], outcome: Outcome) -> tuple[list[Outcome], bool]:
+def _tables(functions: Iterable[Function]) -> list[tuple[Function, ...]]:
+    """The functions whose order is known, in that order; each of the others alone."""
+    found: dict[object, list[Function]] = {}
+    for number, function in enumerate(functions):
+        found.setdefault(function.table or number, []).append(function)
+    return [tuple(sorted(each, key=lambda function: -function.handle)) for each in found.values()]
+
+
+def _interleaved(lines: Sequence[tuple[Function, ...]]) -> Iterator[tuple[Function, ...]]:
+    """Every order that keeps the order of each line."""
+    waiting = [line for line in lines if line]
+    if not waiting:
+        yield ()
+    for number, line in enumerate(waiting):
+        rest = [*waiting[:number], line[1:], *waiting[number + 1 :]]
+        for others in _interleaved(rest):
+            yield line[0], *others
+
+
+def _listed_order(here: Here, functions: Sequence[Function], outcome: Outcome) -> tuple[list[Outcome], bool]:
     """What the functions do as listed, and whether any of them did something, even if a later one undid it."""
     branches, touched = [outcome], False
     for function in functions:
@@ -85,27 +110,36 @@ def _untouched(before: Outcome, after: Outcome) -> bool:
     return after.ending is None and after.packet == before.packet and after.weight == before.weight
 
 
-def _orders(here: Here, functions: list[Function], outcome: Outcome, first: list[Outcome]) -> Outcomes:
+def _orders(
+    here: Here, orders: Sequence[Sequence[Function]], outcome: Outcome, first: list[Outcome]
+) -> Outcomes:
     """All orders, if they differ; otherwise the first."""
-    orders = list(permutations(functions))[1:MOST_ORDERS]
-    others = [list(_one_order(here, order, 0, outcome)) for order in orders]
+    others = [list(_one_order(here, order, 0, outcome)) for order in orders[1:]]
     if all(_alike(first) == _alike(other) for other in others):
         yield from first
         return
-    titles = " and ".join(function.title for function in functions)
+    titles = " and ".join(function.title for function in orders[0])
     text = f"{here.node} {here.hook.name}: {titles} have one priority, and which runs first is not to be seen"
     step = Step(kind=StepKind.ASSUMED, text=text)
     doubtful = replace(outcome, weight=None, history=told(outcome.history, step))
-    seen: list[list[tuple[str, Packet]]] = []
-    for order in [tuple(functions), *orders]:
+    seen: list[list[tuple[str, str, Packet]]] = []
+    for order in orders:
         results = list(_one_order(here, order, 0, doubtful))
         if _alike(results) not in seen:
             seen.append(_alike(results))
             yield from results
 
 
-def _alike(results: Iterable[Outcome]) -> list[tuple[str, Packet]]:
-    return [(each.ending.verdict.value if each.ending else "", each.packet) for each in results]
+def _alike(results: Iterable[Outcome]) -> list[tuple[str, str, Packet]]:
+    """How they end, with what the sender is told of it."""
+    return [(*_told(each), each.packet) for each in results]
+
+
+def _told(result: Outcome) -> tuple[str, str]:
+    if result.ending is None:
+        return "", ""
+    rejected = result.ending.verdict is Verdict.REJECTED
+    return result.ending.verdict.value, result.ending.reason if rejected else ""
 
 
 def _one_order(here: Here, functions: Sequence[Function], index: int, outcome: Outcome) -> Outcomes:

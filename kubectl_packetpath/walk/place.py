@@ -76,6 +76,8 @@ class Departure:
     """It does not leave by the device but comes in by it: a tunnel has unwrapped it."""
     sent_on: bool = False
     """IPVS has taken it out of its hook and sends it on to a server by itself."""
+    came_by: "Ports | None" = None
+    """Of such a packet: by which device it came in; None for one of this namespace's own."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,6 +91,8 @@ class Ports:
     """br_netfilter has already called PREROUTING."""
     looped: bool = False
     """It came over loopback with its route and its connection."""
+    header: tuple[int, int] | None = None
+    """Its time to live and its type of service as it came; None: a socket of this node sent it."""
 
 
 def noted(outcome: Outcome, step: Step, weight: Fraction | None = Fraction(1)) -> Outcome:

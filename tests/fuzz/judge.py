@@ -211,7 +211,7 @@ def _problems(path: explore.NodePath, fate: Fate, state: NamespaceState) -> Iter
         return
     if (verdict is Verdict.SENT) != bool(fate.left):
         yield "it left" if fate.left else "it did not leave"
-    elif (verdict in LOCAL) != bool(fate.came_in):
+    elif (verdict in LOCAL or _spoils_checksum(path)) != bool(fate.came_in):
         yield "it came in" if fate.came_in else "it did not come in"
     elif verdict is Verdict.SENT:
         yield from _sent(path, fate)
@@ -261,8 +261,6 @@ def _local(path: explore.NodePath, fate: Fate) -> Iterator[str]:
         yield f"its mark is {traced.mark:#x}, not {path.packet.mark:#x}"
     delivered = path.ending.verdict is Verdict.DELIVERED
     protocol = path.packet.protocol
-    if protocol == 17 and delivered and not fate.datagrams and _checksum_is_off(path):
-        return
     if protocol == 17 and delivered != bool(fate.datagrams):
         yield "a socket took it" if fate.datagrams else "no socket took it"
     if protocol == 6 and path.packet.tcp_flags == SYN:
@@ -273,16 +271,9 @@ def _local(path: explore.NodePath, fate: Fate) -> Iterator[str]:
             yield "a socket answered"
 
 
-def _checksum_is_off(path: explore.NodePath) -> bool:
-    """The kernel's sum over a whole IPv6 packet, made where no network card made one, knows nothing of a rule's change.
-
-    Where a card has checked the packet it arrives, so the walk says that it does.
-    Kernel: net/netfilter/utils.c nf_ip6_checksum, net/netfilter/xt_HL.c, xt_DSCP.c
-    """
-    changed = ("TTL becomes", "type of service becomes", "hop limit", "traffic class")
-    return path.packet.family == 6 and any(
-        any(word in step.text for word in changed) for hop in path.hops for step in hop.steps
-    )
+def _spoils_checksum(path: explore.NodePath) -> bool:
+    """Dropped behind all rules, by the socket itself."""
+    return "Udp6InCsumErrors" in path.ending.reason
 
 
 def _rejected(path: explore.NodePath, fate: Fate, state: NamespaceState) -> Iterator[str]:
@@ -294,21 +285,9 @@ def _rejected(path: explore.NodePath, fate: Fate, state: NamespaceState) -> Iter
         if seen.icmp is not None and seen.icmp == _icmp_of(kind, family):
             return
     if fate.answers:
-        if not (_orders_are_open(path) and any(map(_is_refusal, fate.answers))):
-            yield f"answered otherwise than by {kind}"
+        yield f"answered otherwise than by {kind}"
     elif not _cannot_be_told(path, state):
         yield f"no answer, though {kind} was expected"
-
-
-def _orders_are_open(path: explore.NodePath) -> bool:
-    """A legacy table and its namesake on the nft back end may both reject, each in its way; no dump shows who is first."""
-    return any(
-        fact.section == "iptables-legacy" for hop in path.hops for step in hop.steps for fact in step.because
-    )
-
-
-def _is_refusal(seen: Seen) -> bool:
-    return bool(seen.flags & RST) or (seen.icmp is not None and seen.icmp[0] in {1, 3})
 
 
 def _cannot_be_told(path: explore.NodePath, state: NamespaceState) -> bool:

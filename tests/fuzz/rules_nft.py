@@ -148,7 +148,7 @@ VERDICTS = ("accept", "drop", "return", "jump later", "goto later", "jump last")
 def _rule(draw: Any, family: str, hook: str, kind: str, name: str) -> str:
     words = draw(st.lists(st.sampled_from(MATCHES[family]), max_size=2))
     place = draw(st.integers(0, 9))
-    if place == 0 and hook in {"prerouting", "input", "forward"}:
+    if place == 0 and hook in {"prerouting", "input", "forward", "postrouting"}:
         words.insert(0, draw(st.sampled_from(DEVICES_IN)))
     elif place == 1 and hook in {"output", "postrouting", "forward"}:
         words.insert(0, draw(st.sampled_from(DEVICES_OUT)))
