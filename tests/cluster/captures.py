@@ -19,13 +19,13 @@ from kernel.tunnels.capture import Frame, Layer, frames_of, listener_at
 from kubectl_packetpath.packet import PROTOCOL_NUMBERS, TCP_ACK, TCP_SYN
 from testbed.cluster import Cluster
 from testbed.control import Place
-from testbed.traffic import Reached, connect
+from testbed.traffic import Reached, attempt, pods_reached
 
 CAME = re.compile(r"^(\S+) takes ")
 LEFT = re.compile(r"^(?:leaves (?:\S+ )?by |\S+ is at \S+ on |\S+ is asked for on )([^\s:]+)")
 WRAPPED = re.compile(r"^(\S+) wraps it")
 SECONDS = 3.0
-MOST_TRIES = 60
+CONNECTIONS, MOST_ROUNDS = 4, 15
 Json = Mapping[str, Any]
 
 
@@ -176,30 +176,30 @@ def assert_captured(
     cluster: Cluster, paths: Sequence[Json], source: Place, address: str, port: int
 ) -> list[Claim]:
     """Every path is taken by a real connection, whose packets look at each device as the path says; all that it says."""
-    told = {path["packet"]["destination"]: (path, claims(path)) for path in paths}
-    everything = [claim for _, claimed in told.values() for claim in claimed]
-    waiting = dict(told)
-    for _ in range(MOST_TRIES):
-        if not waiting:
-            return everything
-        with capturing(cluster, everything) as capture:
-            reached = connect(source, address, port)
-            assert isinstance(reached, Reached), reached
-            end = _address(cluster, reached, told)
-            if end not in waiting:
-                continue
-            _, claimed = waiting.pop(end)
-            assert claimed
-            missing = capture.missing(claimed)
-            assert not missing, "\n".join(_report(capture, missing))
-    raise AssertionError(f"no connection took the path to {', '.join(waiting)}")
+    claimed = list(dict.fromkeys(claim for path in paths for claim in claims(path)))
+    ends = {path["packet"]["destination"] for path in paths}
+    waiting = {name for name, addresses in _pods(cluster).items() if addresses & ends}
+    assert claimed
+    assert len(waiting) == len(paths)
+    with capturing(cluster, claimed) as capture:
+        for _ in range(MOST_ROUNDS):
+            results = attempt(source, address, port, count=CONNECTIONS)
+            assert all(isinstance(each, Reached) for each in results), results
+            waiting -= pods_reached(results).keys()
+            if not waiting:
+                break
+        missing = capture.missing(claimed)
+        assert not waiting, f"no connection came to {waiting}"
+        assert not missing, "\n".join(_report(capture, missing))
+    return claimed
 
 
-def _address(cluster: Cluster, reached: Reached, told: Mapping[str, object]) -> str:
-    """The address of the pod that answered, by which the paths are told apart."""
-    (pod,) = (each for each in cluster.kube.list("Pod") if each["metadata"]["name"] == reached.pod)
-    (end,) = {each["ip"] for each in pod["status"]["podIPs"]} & told.keys()
-    return str(end)
+def _pods(cluster: Cluster) -> dict[str, set[str]]:
+    """The addresses of all pods by name: the servers of all tests have different ones."""
+    return {
+        each["metadata"]["name"]: {address["ip"] for address in each["status"].get("podIPs", [])}
+        for each in cluster.kube.list("Pod")
+    }
 
 
 def _report(capture: Capture, missing: Sequence[Claim]) -> Iterator[str]:
