@@ -8,9 +8,20 @@ is in them.
 """
 
 from testbed.faults.base import Fault, Mend, fault
-from testbed.faults.kubernetes import PodUnready, ProxyFrozen, ProxyKilled, Scaled, set_gate
+from testbed.faults.kubernetes import (
+    AnnotationChanged,
+    PodUnready,
+    ProxyFrozen,
+    ProxyKilled,
+    Scaled,
+    set_gate,
+)
 from testbed.faults.routing import (
+    AddressAdded,
+    FdbEntryChanged,
     FdbEntryDeleted,
+    HairpinOff,
+    NeighbourChanged,
     NeighbourDeleted,
     RouteAdded,
     RouteDeleted,
@@ -20,13 +31,18 @@ from testbed.faults.routing import (
 from testbed.faults.rules import ChainFlushed, ConntrackFull, ForeignRule, ForeignTable, NftChainFlushed
 
 __all__ = [
+    "AddressAdded",
+    "AnnotationChanged",
     "ChainFlushed",
     "ConntrackFull",
     "Fault",
+    "FdbEntryChanged",
     "FdbEntryDeleted",
     "ForeignRule",
     "ForeignTable",
+    "HairpinOff",
     "Mend",
+    "NeighbourChanged",
     "NeighbourDeleted",
     "NftChainFlushed",
     "PodUnready",
