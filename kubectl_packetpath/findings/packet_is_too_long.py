@@ -45,8 +45,6 @@ def look(answer: Answer, way: Answered) -> Iterator[Finding]:
 def _evidence(answer: Answer, loss: Loss, device: str, node: str) -> tuple[Fact, ...]:
     """The device as `ip link` prints it, where it was read."""
     state = state_at(answer, loss.hop) if node == loss.hop.node else None
-    if state is None and node in answer.nodes:
-        state = answer.nodes[node].host()
     links = known(state.links) if state is not None else None
     link = next((each for each in links or () if each.name == device), None)
     if link is None:

@@ -25,6 +25,7 @@ from testbed.faults.routing import (
     NeighbourDeleted,
     RouteAdded,
     RouteDeleted,
+    RouteReplaced,
     SysctlSet,
     WrongMtu,
 )
@@ -50,6 +51,7 @@ __all__ = [
     "ProxyKilled",
     "RouteAdded",
     "RouteDeleted",
+    "RouteReplaced",
     "Scaled",
     "SysctlSet",
     "WrongMtu",

@@ -49,6 +49,23 @@ class RouteAdded:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RouteReplaced:
+    """A place goes another way to a network."""
+
+    place: Place
+    route: str
+    """As `ip route replace` takes it; its first word is the network."""
+    version: int = 4
+
+    def apply(self) -> Mend:
+        """The way that there was comes back."""
+        ip = ["ip", f"-{self.version}", "route"]
+        (before,) = self.place.run([*ip, "show", "exact", self.route.split()[0]]).splitlines()
+        self.place.run([*ip, "replace", *self.route.split()])
+        return partial(self.place.run, [*ip, "replace", *before.split()])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class NeighbourDeleted:
     """A place no longer knows the hardware address of a neighbour that it does not ask for."""
 
