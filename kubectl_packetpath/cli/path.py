@@ -43,6 +43,16 @@ def path(
     protocol: Annotated[
         Protocol | None, typer.Option("--protocol", help="Ask about this protocol only.")
     ] = None,
+    size: Annotated[
+        int,
+        typer.Option(
+            "--size",
+            metavar="BYTES",
+            min=60,
+            max=65535,
+            help="Length of the IP packet, which must not be cut.",
+        ),
+    ] = 60,
     host: Annotated[
         str, typer.Option("--host", metavar="NAME", help="HTTP: ask for this host.", rich_help_panel=HTTP)
     ] = "",
@@ -85,6 +95,7 @@ def path(
                 start=parse_start(start, home) if start else None,
                 nodes=tuple(node or ()),
                 protocol=protocol.value if protocol else "",
+                size_bytes=size,
             )
 
         def http_wish_in(home: str) -> "HttpWish":

@@ -9,6 +9,9 @@ from kubectl_packetpath.packet import PROTOCOL_NAMES, Address, endpoint
 PROXIED = frozenset({"ClusterIP", "NodePort", "LoadBalancer", "ExternalIP"})
 """Ways in that a proxy has to translate."""
 
+PACKET_BYTES = 60
+"""The first packet of a TCP connection."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Start:
@@ -59,6 +62,8 @@ class Question:
     arrives_at: Address | None = None
     """From outside: the node's address on the wire, where the destination is not the node's own."""
     expected: tuple[Expected, ...] = ()
+    size_bytes: int = PACKET_BYTES
+    """Length of the IP packet, which must not be cut."""
     says: str = ""
     """What the server there answers, where the API tells that."""
 
@@ -85,6 +90,8 @@ class Wish:
     """Only these as entries; empty: all."""
     protocol: str = ""
     """tcp, udp, sctp, or empty: whatever the target says."""
+    size_bytes: int = PACKET_BYTES
+    """Length of the IP packet, headers included."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

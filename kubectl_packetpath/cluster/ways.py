@@ -110,7 +110,8 @@ def expand(cluster: Cluster, wish: Wish) -> Expansion:
     if not questions and not maker.notes:
         start = wish.start or "anywhere"
         raise AskError(f"There is no way from {start} to {wish.target}.", _why_no_way(service))
-    return Expansion(questions=questions, notes=tuple(maker.notes), service=service)
+    sized = tuple(replace(question, size_bytes=wish.size_bytes) for question in questions)
+    return Expansion(questions=sized, notes=tuple(maker.notes), service=service)
 
 
 def _why_no_way(service: Service | None) -> str:

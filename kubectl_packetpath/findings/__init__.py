@@ -23,9 +23,12 @@ from kubectl_packetpath.findings import (
     neighbour_is_silent,
     no_local_endpoint,
     nothing_listens,
+    packet_is_too_long,
+    pod_address_is_taken,
     pods_are_not_ready,
     policies_are_not_enforced,
     policies_are_not_programmed,
+    proxy_arp_is_off,
     proxy_in_two_back_ends,
     reverse_path_filter_drops,
     route_discards,
@@ -34,6 +37,7 @@ from kubectl_packetpath.findings import (
     selector_matches_no_pod,
     service_not_programmed,
     source_is_not_allowed,
+    tunnel_leads_elsewhere,
 )
 from kubectl_packetpath.findings.base import Check, Finding, Severity
 
@@ -62,6 +66,10 @@ CHECKS: tuple[Check, ...] = (
     hairpin_is_off.CHECK,
     bridged_answer_is_not_translated.CHECK,
     reverse_path_filter_drops.CHECK,
+    tunnel_leads_elsewhere.CHECK,
+    packet_is_too_long.CHECK,
+    proxy_arp_is_off.CHECK,
+    pod_address_is_taken.CHECK,
     conntrack_is_full.CHECK,
     flows_are_pinned.CHECK,
     policies_are_not_enforced.CHECK,

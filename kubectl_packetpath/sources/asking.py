@@ -130,6 +130,7 @@ def query_of(question: Question) -> Query:
             sport=CLIENT_PORT,
             dport=question.port,
             sport_chosen=True,
+            size_bytes=question.size_bytes,
             tcp_flags=0x02 if question.protocol == TCP else 0,
         ),
     )

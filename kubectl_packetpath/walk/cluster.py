@@ -12,10 +12,10 @@ from fractions import Fraction
 from kubectl_packetpath.packet import Address, Packet, endpoint
 from kubectl_packetpath.snapshot import PodReference
 from kubectl_packetpath.snapshot.state import NamespaceState, NodeState, NotRecorded
-from kubectl_packetpath.trace import Ending, Hop, Path, Step, StepKind, Trace, Verdict
+from kubectl_packetpath.trace import Ending, Fact, Hop, Path, Step, StepKind, Trace, Verdict
 from kubectl_packetpath.walk import explore
 from kubectl_packetpath.walk.answers import answer_to as answer_to  # noqa: PLC0414 - it is looked for here, too
-from kubectl_packetpath.walk.fitting import wire_bytes
+from kubectl_packetpath.walk.fitting import VLAN_BYTES, wire_bytes
 from kubectl_packetpath.walk.here import scaled
 from kubectl_packetpath.walk.underlay import Arrival, Underlay, carried, device_with, rows
 from kubectl_packetpath.walk.wires import scrubbed
@@ -257,9 +257,12 @@ def _over_the_wire(leg: _Leg, egress: explore.Egress, cluster: Cluster, crossing
         yield _joined(leg, lost, weight, ())
         return
     length = wire_bytes(leg.packet)
-    if device.kind == "veth" and device.mtu and length > device.mtu:
+    if device.kind == "veth" and device.mtu and length > device.mtu + VLAN_BYTES:
         reason = f"{length} bytes do not fit into the {device.mtu} of {device.name} of {arrival.node}, and nobody is told"
-        yield replace(leg, ending=Ending(verdict=Verdict.TOO_BIG, reason=reason), weight=weight)
+        key, text = f"{arrival.node} link {device.name}", f"{device.name} mtu {device.mtu}"
+        step = Step(kind=StepKind.LOST, text=reason, because=(Fact(section="link", key=key, text=text),))
+        hops = (*leg.hops[:-1], replace(leg.hops[-1], steps=(*leg.hops[-1].steps, step)))
+        yield replace(leg, hops=hops, ending=Ending(verdict=Verdict.TOO_BIG, reason=reason), weight=weight)
         return
     packet = scrubbed(leg.packet, keep_mark=False)
     start = explore.ReceivedOn(namespace=node.host().identity, device=device.name, packet=packet)

@@ -3,7 +3,7 @@
 A router that drops a packet because it is too long says so to its sender (ICMP), who then sends shorter ones; a bridge
 and the far end of a wire drop it without a word. If the message is lost too, long packets vanish for ever.
 
-Kernel: net/ipv4/ip_forward.c ip_exceeds_mtu, ip_output.c ip_fragment, net/ipv6/ip6_output.c, net/bridge/br_forward.c
+Kernel: net/ipv4/ip_forward.c ip_exceeds_mtu, ip_output.c ip_fragment, net/ipv6/ip6_output.c, net/core/dev.c __is_skb_forwardable
 """
 
 from dataclasses import replace
@@ -18,6 +18,8 @@ from kubectl_packetpath.walk.routing import Way
 
 UNREACHABLE, FRAGMENTATION_NEEDED, PACKET_TOO_BIG = 3, 4, 2
 MESSAGE_BYTES = 576
+VLAN_BYTES = 4
+"""What bridges and veths let pass beyond the MTU: the room of a VLAN tag, whether there is one or not."""
 
 
 class Sender(Enum):
@@ -45,7 +47,8 @@ def fitted(
     (`ip_forward_use_pmtu`) also for those that it only passes on, else they are lost for ever.
     """
     packet, limit = outcome.packet, limit_of(way, device)
-    if not limit or wire_bytes(packet) <= limit:
+    slack = VLAN_BYTES if sender is Sender.BRIDGE else 0
+    if not limit or wire_bytes(packet) <= limit + slack:
         return outcome
     length = f"{wire_bytes(packet)} bytes do not fit into the {limit} of {device.name}"
     if sender is Sender.BRIDGE:

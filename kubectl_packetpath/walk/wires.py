@@ -10,7 +10,7 @@ from kubectl_packetpath.snapshot.links import Link
 from kubectl_packetpath.snapshot.state import NamespaceState
 from kubectl_packetpath.trace import Ending, Outcome, StepKind, Verdict
 from kubectl_packetpath.walk import tunnels
-from kubectl_packetpath.walk.fitting import wire_bytes
+from kubectl_packetpath.walk.fitting import VLAN_BYTES, wire_bytes
 from kubectl_packetpath.walk.here import ended, unknown
 from kubectl_packetpath.walk.place import Place, with_packet
 from kubectl_packetpath.walk.segment import SHARING, Station, bridge_of, meet, peer_of, sharers, wire_of
@@ -62,7 +62,7 @@ def _lost(outcome: Outcome, verdict: Verdict, reason: str) -> Crossing:
 
 def _arrive(place: Place, outcome: Outcome, end: Station) -> Crossing:
     length = wire_bytes(outcome.packet)
-    if end.link.mtu and length > end.link.mtu:
+    if end.link.mtu and length > end.link.mtu + VLAN_BYTES:
         reason = f"{length} bytes do not fit into the {end.link.mtu} of {end.link.name}, and nobody is told"
         return Crossing(outcome=ended(outcome, Ending(verdict=Verdict.TOO_BIG, reason=reason)))
     same = end.state is not None and end.state.identity == place.state.identity

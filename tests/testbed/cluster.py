@@ -13,7 +13,7 @@ from testbed.component import Component, ComponentDiedError
 from testbed.control import Node, Place, Pod, bystander
 from testbed.controlplane import ControlPlane
 from testbed.kube import Kube, KubeError
-from testbed.layout import lay_out, node_object
+from testbed.layout import lay_out, node_object, router_components
 from testbed.networks import network
 from testbed.node import NodeRuntime
 from testbed.spec import ClusterSpec
@@ -93,6 +93,7 @@ class Cluster:
         """Every program of the cluster."""
         return (
             *self.control_plane.components(),
+            *router_components(self.state, self.plan),
             *(each for node in self.runtimes for each in node.components()),
         )
 
@@ -217,9 +218,8 @@ def _brought_up(record: Record) -> Cluster:
         for each in nodes:
             each.result()
     build.say(f"Images loaded after {time.monotonic() - started:.1f} s")
-    for runtime in cluster.runtimes:
-        for component in runtime.components():
-            component.start()
+    for component in cluster.components():
+        component.start()
     cluster.wait_ready()
     build.say(f"Nodes ready after {time.monotonic() - started:.1f} s")
     if cluster.spec.dns:

@@ -11,6 +11,7 @@ from typing import Any, TextIO
 from testbed import build, machine
 from testbed.cluster import Cluster
 from testbed.spec import ClusterSpec
+from testbed.state import Record, State
 from testbed.waiting import DeadlineError, wait_until
 
 MOST_ALIVE = 1
@@ -50,7 +51,8 @@ class Pool:
             Cluster.down(
                 name
             )  # a session that was killed left it, with pods that seem to run until its nodes look
-        wait_for_room(spec)
+        if Record.load(State(name=name)) is None:
+            wait_for_room(spec)
         try:
             self._alive[wanted] = (Cluster.up(replace(spec, name=name)), lock)
         except BaseException:

@@ -1,5 +1,7 @@
 """Run inside a namespace: sends one datagram of a length that must not be cut, and says what came of it.
 
+agnhost answers to what it holds, too.
+
 python sized.py ADDRESS PORT BYTES_OF_THE_IP_PACKET
 """
 
@@ -24,7 +26,7 @@ def send(address: str, port: int, size: int) -> str:
         client.settimeout(SECONDS)
         client.connect((address, port))
         try:
-            client.send(bytes(size - (48 if six else 28)))
+            client.send(b"hostname".ljust(size - (48 if six else 28)))
             client.recv(2048)
         except TimeoutError:
             return "timeout"

@@ -8,25 +8,42 @@ is in them.
 """
 
 from testbed.faults.base import Fault, Mend, fault
-from testbed.faults.kubernetes import PodUnready, ProxyFrozen, ProxyKilled, Scaled, set_gate
+from testbed.faults.kubernetes import (
+    AnnotationChanged,
+    PodUnready,
+    ProxyFrozen,
+    ProxyKilled,
+    Scaled,
+    set_gate,
+)
 from testbed.faults.routing import (
+    AddressAdded,
+    FdbEntryChanged,
     FdbEntryDeleted,
+    HairpinOff,
+    NeighbourChanged,
     NeighbourDeleted,
     RouteAdded,
     RouteDeleted,
+    RouteReplaced,
     SysctlSet,
     WrongMtu,
 )
 from testbed.faults.rules import ChainFlushed, ConntrackFull, ForeignRule, ForeignTable, NftChainFlushed
 
 __all__ = [
+    "AddressAdded",
+    "AnnotationChanged",
     "ChainFlushed",
     "ConntrackFull",
     "Fault",
+    "FdbEntryChanged",
     "FdbEntryDeleted",
     "ForeignRule",
     "ForeignTable",
+    "HairpinOff",
     "Mend",
+    "NeighbourChanged",
     "NeighbourDeleted",
     "NftChainFlushed",
     "PodUnready",
@@ -34,6 +51,7 @@ __all__ = [
     "ProxyKilled",
     "RouteAdded",
     "RouteDeleted",
+    "RouteReplaced",
     "Scaled",
     "SysctlSet",
     "WrongMtu",

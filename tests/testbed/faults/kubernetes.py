@@ -73,6 +73,26 @@ class Scaled:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AnnotationChanged:
+    """An annotation of a Node says something else, which a pod network may go by."""
+
+    kube: Kube
+    node: str
+    name: str
+    value: str
+
+    def apply(self) -> Mend:
+        """It says again what it said."""
+        before = self.kube.get("Node", self.node)["metadata"]["annotations"][self.name]
+        self._annotate(self.value)
+        return partial(self._annotate, before)
+
+    def _annotate(self, value: str) -> None:
+        metadata = {"name": self.node, "annotations": {self.name: value}}
+        self.kube.patch({"apiVersion": "v1", "kind": "Node", "metadata": metadata})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PodUnready:
     """A pod says that it is not ready, while it runs and would answer. It must have a gate (`Server(gated=True)`)."""
 

@@ -49,6 +49,23 @@ class RouteAdded:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RouteReplaced:
+    """A place goes another way to a network."""
+
+    place: Place
+    route: str
+    """As `ip route replace` takes it; its first word is the network."""
+    version: int = 4
+
+    def apply(self) -> Mend:
+        """The way that there was comes back."""
+        ip = ["ip", f"-{self.version}", "route"]
+        (before,) = self.place.run([*ip, "show", "exact", self.route.split()[0]]).splitlines()
+        self.place.run([*ip, "replace", *self.route.split()])
+        return partial(self.place.run, [*ip, "replace", *before.split()])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class NeighbourDeleted:
     """A place no longer knows the hardware address of a neighbour that it does not ask for."""
 
@@ -66,6 +83,80 @@ class NeighbourDeleted:
         self.place.run([*ip, "delete", *entry])
         mac, state = shown[shown.index("lladdr") + 1], shown[-1].lower()
         return partial(self.place.run, [*ip, "replace", *entry, "lladdr", mac, "nud", state])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NeighbourChanged:
+    """A place believes something else of a neighbour: another hardware address, or another state."""
+
+    place: Place
+    device: str
+    address: Address
+    mac: str = ""
+    """Empty: as it is."""
+    state: str = "permanent"
+    """As `ip neigh` names it; `failed` has no hardware address."""
+
+    def apply(self) -> Mend:
+        """The entry comes back as it was."""
+        ip = ["ip", "neigh"]
+        shown = self.place.run([*ip, "show", str(self.address), "dev", self.device]).split()
+        if "lladdr" not in shown:
+            raise LookupError(f"{self.place.title} does not know {self.address} on {self.device}.")
+        mac, state = shown[shown.index("lladdr") + 1], shown[-1].lower()
+        entry = [*ip, "replace", str(self.address), "dev", self.device]
+        link = [] if self.state == "failed" else ["lladdr", self.mac or mac]
+        self.place.run([*entry, *link, "nud", self.state])
+        return partial(self.place.run, [*entry, "lladdr", mac, "nud", state])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FdbEntryChanged:
+    """A tunnel believes that a hardware address is behind another host."""
+
+    node: Place
+    device: str
+    destination: Address
+    """The far end that its entry names."""
+    wrong: Address
+    """What it names now."""
+
+    def apply(self) -> Mend:
+        """The one entry for this far end."""
+        entries = self.node.run(["bridge", "fdb", "show", "dev", self.device]).splitlines()
+        (mac,) = {entry.split()[0] for entry in entries if f"dst {self.destination} " in entry}
+        replace = ["bridge", "fdb", "replace", mac, "dev", self.device, "self", "permanent", "dst"]
+        self.node.run([*replace, str(self.wrong)])
+        return partial(self.node.run, [*replace, str(self.destination)])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HairpinOff:
+    """A port of a bridge does not send frames back to whom they came from."""
+
+    node: Place
+    port: str
+
+    def apply(self) -> Mend:
+        """On again."""
+        change = ["bridge", "link", "set", "dev", self.port, "hairpin"]
+        self.node.run([*change, "off"])
+        return partial(self.node.run, [*change, "on"])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AddressAdded:
+    """A place has one address more, which may be another's."""
+
+    place: Place
+    device: str
+    address: Address
+
+    def apply(self) -> Mend:
+        """It goes again."""
+        words = [f"{self.address}/{self.address.max_prefixlen}", "dev", self.device]
+        self.place.run(["ip", "address", "add", *words])
+        return partial(self.place.run, ["ip", "address", "delete", *words])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
