@@ -17,6 +17,10 @@ help: ## list the targets
 testbed: .venv/.installed ## build all programs that a test cluster needs (once; then it costs nothing)
 	@$(TESTBED) build
 
+.PHONY: stories
+stories: .venv/.installed ## record the clusters that tests/scenarios asks about anew (NAMES="overlay bgp"; else all)
+	@PYTHONPATH=tests:. $(PYTHON) -m scenarios.record $(NAMES)
+
 .PHONY: testbed-packages
 testbed-packages: ## as root on Debian or Ubuntu: install the system's packages that the test bed needs
 	@sh tests/testbed/system.sh

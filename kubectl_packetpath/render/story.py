@@ -45,6 +45,9 @@ class _Writer:
             yield from self.certificate(found.shown)
         if found.resolution is not None:
             yield from self.resolution(found.resolution)
+        for part in found.encryption:
+            paint = self.style.unsure if part.encrypted is not True else str
+            yield from self.row("encrypted" if part.encrypted else "open", str(part), paint)
         for note in found.notes:
             yield from self.row("note", note)
         for number, each in enumerate(found.told, 1):

@@ -30,6 +30,15 @@ def _story(found: Story) -> Json:
         "decision": _decision(found.plan, found.plan.decision) if found.plan is not None else None,
         "tls": _shown(found.shown) if found.shown is not None else None,
         "dns": _resolution(found.resolution) if found.resolution is not None else None,
+        "encryption": [
+            {
+                "from": clean(each.start),
+                "to": clean(each.end),
+                "encrypted": each.encrypted,
+                "how": clean(each.how),
+            }
+            for each in found.encryption
+        ],
         "notes": [clean(note) for note in found.notes],
         "connections": [{"title": clean(each.title), "answer": document(each.answer)} for each in found.told],
     }

@@ -14,6 +14,7 @@ from kubectl_packetpath.cluster.http.controllers.base import Controller, Effect
 from kubectl_packetpath.cluster.http.decision import Decision, Result
 from kubectl_packetpath.cluster.http.hosts import covers_one_label
 from kubectl_packetpath.cluster.http.ingress import route_ingress
+from kubectl_packetpath.cluster.http.listening import is_redirected, listens_on, not_listening
 from kubectl_packetpath.cluster.http.manner import Manner, PathManner
 from kubectl_packetpath.cluster.http.model import Ingress
 from kubectl_packetpath.cluster.http.request import HttpRequest
@@ -55,7 +56,7 @@ def applied(request: HttpRequest, servings: Sequence[Serving], cluster: Cluster)
     serving = next((each for each in servings if each.ingress == ingress), first)
     service = service_of_backend(cluster, decision.shares[0].backend) if decision.shares else None
     settings = settings_of(controller, ingress, service)
-    decision = _redirected(decision, controller, ingress)
+    decision = _listening(_redirected(decision, controller, ingress), controller, ingress)
     if not serving.certain:
         decision = replace(decision, doubts=(*decision.doubts, f"{serving.ingress.reference}: {serving.why}"))
     changes = (*decision.changes, *settings.words) if decision.result is Result.FORWARDED else ()
@@ -123,13 +124,25 @@ def _chosen(decision: Decision, ingresses: Sequence[Ingress]) -> Ingress | None:
     return next((each for each in ingresses if each.reference == decision.chosen.source), None)
 
 
+def _listening(decision: Decision, controller: Controller, ingress: Ingress | None) -> Decision:
+    """A load balancer of its own listens on the ports that its Ingress names, and no others."""
+    if ingress is None or not controller.ports:
+        return decision
+    ports = listens_on(controller, ingress)
+    if ports is None or decision.request.port in ports:
+        return decision
+    reason = not_listening(controller, ports, decision.request.port)
+    return replace(decision, result=Result.REFUSED, reason=reason, status=None, location="", shares=())
+
+
 def _redirected(decision: Decision, controller: Controller, ingress: Ingress | None) -> Decision:
     """Plain HTTP for a host with TLS is redirected by many controllers."""
     redirect, request = controller.redirect, decision.request
     if redirect is None or ingress is None or request.is_tls:
         return decision
     by_default = redirect.by_default and not is_false(ingress, redirect.switch)
-    if not (is_true(ingress, redirect.force) or (by_default and _has_tls(ingress, request.host))):
+    forced = is_true(ingress, redirect.force) or is_redirected(ingress, redirect.force)
+    if not (forced or (by_default and _has_tls(ingress, request.host))):
         return decision
     return replace(
         decision,

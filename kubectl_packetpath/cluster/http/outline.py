@@ -44,7 +44,16 @@ def outlines(wish: HttpWish, cluster: Cluster) -> tuple[Outline, ...]:
     inside = _inside(wish, cluster) if wish.url else None
     if inside is not None:
         return (inside,)
-    return tuple(_of_plan(each, wish, cluster) for each in plans(wish, cluster))
+    outside = _elsewhere(wish, cluster) if wish.url else None
+    try:
+        found = plans(wish, cluster)
+    except AskError:
+        if outside is None:
+            raise
+        return (outside,)
+    if outside is not None and all(each.decision.chosen is None for each in found):
+        return (outside,)
+    return tuple(_of_plan(each, wish, cluster) for each in found)
 
 
 def _of_plan(plan: Plan, wish: HttpWish, cluster: Cluster) -> Outline:
@@ -92,6 +101,21 @@ def _inside(wish: HttpWish, cluster: Cluster) -> Outline | None:
         return None
     if found.service is None and found.code == "forwarded":
         return None
+    return _resolved(request, found, pod, wish, cluster)
+
+
+def _elsewhere(wish: HttpWish, cluster: Cluster) -> Outline | None:
+    """What a pod does to reach a name that other servers know: its questions, and who is asked."""
+    pod = (
+        find_pod(cluster, wish.start)
+        if wish.start is not None and wish.start.kind is TargetKind.POD
+        else None
+    )
+    conf = resolv_conf_of(pod, cluster) if pod is not None else None
+    request = request_of(wish.url)
+    if conf is None or is_address(request.host):
+        return None
+    found = resolve(urlsplit(wish.url).hostname or request.host, conf, cluster)
     return _resolved(request, found, pod, wish, cluster)
 
 

@@ -73,6 +73,8 @@ class Plan:
         asked = Asked(host=self.request.sni or self.request.host, moment=moment)
         if not self.request.is_tls or self.settings.passthrough:
             return None
+        if self.settings.certificate:
+            return Shown(source=self.controller.product, unknown=self.settings.certificate)
         if self.gateway is not None:
             if self.listener is None:
                 return None

@@ -24,6 +24,8 @@ class Settings:
     """TLS goes on to the backend."""
     backend_protocol: str = ""
     """What the proxy speaks to the backend; empty: plain HTTP."""
+    certificate: str = ""
+    """Which certificate is shown, where that is no Secret's."""
 
 
 def settings_of(controller: Controller, ingress: Ingress | None, service: Service | None) -> Settings:
@@ -36,8 +38,12 @@ def settings_of(controller: Controller, ingress: Ingress | None, service: Servic
         if annotation.effect is Effect.TO_PODS_OR_NODES:
             reach = Reach.NODE_PORT if value == "instance" else Reach.ENDPOINTS
     protocols = [value for annotation, value in found if annotation.effect is Effect.BACKEND_PROTOCOL]
+    certificates = [
+        each.words.format(value=value) for each, value in found if each.effect is Effect.CERTIFICATE
+    ]
     return Settings(
         reach=reach,
+        certificate="; ".join(certificates),
         words=tuple(
             f"{annotation.words.format(value=value)} (annotation {annotation.name})"
             for annotation, value in found

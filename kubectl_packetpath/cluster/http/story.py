@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 from kubectl_packetpath.cluster.answer import WORST_FIRST, Answer
 from kubectl_packetpath.cluster.http.decision import Decision, Result
+from kubectl_packetpath.cluster.http.encryption import Boundary, between_nodes, boundaries
 from kubectl_packetpath.cluster.http.plan import Plan
 from kubectl_packetpath.cluster.http.tls.serving import Shown
 from kubectl_packetpath.cluster.naming.resolving import Resolution
@@ -41,6 +42,14 @@ class Story:
     resolution: Resolution | None = None
     told: tuple[Told, ...] = ()
     notes: tuple[str, ...] = field(default=())
+
+    @property
+    def encryption(self) -> tuple[Boundary, ...]:
+        """Where the request is encrypted and where not, by its objects and by the nodes' kernels."""
+        if self.plan is None or not (found := boundaries(self.plan)):
+            return ()
+        wires = between_nodes(each.answer for each in self.told)
+        return (*found, wires) if wires is not None else found
 
     @property
     def decision(self) -> Decision | None:

@@ -34,6 +34,7 @@ class Effect(StrEnum):
     BACKEND_PROTOCOL = "backend protocol"
     AFFINITY = "affinity"
     EXPRESSIONS = "expressions"
+    CERTIFICATE = "certificate"
     OTHER = "other"
 
 
@@ -87,6 +88,8 @@ class Controller:
     """What is served to a name without certificate; empty: the handshake fails; None: not known."""
     in_cluster: bool = True
     """Its proxies are pods of the cluster."""
+    ports: str = ""
+    """Annotation that lists the ports on which a load balancer listens, in JSON; without it they are the usual ones."""
     live: str = ""
     """Where the proxy shows its live configuration."""
 

@@ -31,12 +31,13 @@ ALB = Controller(
         ),
         Annotation(
             name="alb.ingress.kubernetes.io/certificate-arn",
-            effect=Effect.OTHER,
+            effect=Effect.CERTIFICATE,
             words="the certificate is {value} of AWS, not a Secret",
         ),
     ),
     redirect=HttpsRedirect(status=301, by_default=False, force="alb.ingress.kubernetes.io/ssl-redirect"),
     in_cluster=False,
+    ports="alb.ingress.kubernetes.io/listen-ports",
     live="TargetGroupBinding objects",
 )
 
@@ -55,7 +56,7 @@ GCE = Controller(
         ),
         Annotation(
             name="networking.gke.io/managed-certificates",
-            effect=Effect.OTHER,
+            effect=Effect.CERTIFICATE,
             words="the certificates {value} are Google's, not Secrets",
         ),
     ),

@@ -39,6 +39,17 @@ INGRESS_NGINX = Controller(
         Annotation(
             name=f"{NGINX}/upstream-hash-by", effect=Effect.AFFINITY, words="an endpoint by hash of {value}"
         ),
+        Annotation(
+            name=f"{NGINX}/proxy-ssl-verify",
+            effect=Effect.OTHER,
+            words="the proxy checks the backend's certificate",
+            unless=("off", "false", ""),
+        ),
+        Annotation(
+            name=f"{NGINX}/proxy-ssl-secret",
+            effect=Effect.OTHER,
+            words="it trusts what Secret {value} holds, and shows the certificate there",
+        ),
         Annotation(name=f"{NGINX}/upstream-vhost", effect=Effect.REWRITE, words="the host becomes {value}"),
         Annotation(
             name=f"{NGINX}/whitelist-source-range",
