@@ -1,7 +1,7 @@
 """What a pod network has to say for itself, and what several of them share."""
 
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -20,6 +20,8 @@ class NetworkDaemon:
     command: tuple[str, ...]
     files: Mapping[Path, Mapping[str, Any]]
     """What it reads, as JSON."""
+    signs: tuple[Path, ...] = ()
+    """Files that are there when pods can be plugged in."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,6 +87,9 @@ class PodNetwork(Protocol):
 
     def daemon(self, place: NodePlace) -> NetworkDaemon | None:
         """What runs on every node, or None."""
+
+    def manifests(self, plan: AddressPlan) -> Iterable[Mapping[str, Any]]:
+        """Kubernetes objects that must be there before its daemons start."""
 
 
 def host_local(place: NodePlace) -> dict[str, Any]:
