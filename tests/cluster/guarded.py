@@ -37,6 +37,7 @@ def policies(namespace: str) -> tuple[dict[str, Any], ...]:
 def raise_guard(cluster: Cluster, namespace: str) -> str:
     """Make all of it, and wait until it is enforced everywhere; the Service's address."""
     web = Server(name="web", namespace=namespace)
+    cluster.kube.delete(*policies(namespace))  # those that a cluster kept from an earlier run
     for name, node in (*SERVERS.items(), *CLIENTS.items()):
         pod = Server(name=name, namespace=namespace, node=node).pod()
         if name in SERVERS:
