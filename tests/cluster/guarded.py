@@ -11,7 +11,7 @@ from testbed.traffic import Reached, TimedOut, attempt, pods_reached
 from testbed.waiting import wait_until
 from testbed.workloads import TCP_PORT, Server
 
-SERVERS = {"web-node1": "node1", "web-node2": "node2"}
+SERVERS = {"closed-node1": "node1", "closed-node2": "node2"}
 CLIENTS = {"friend": "node1", "other": "node1", "mute": "node1"}
 RULES = ("iptables-nft", "iptables-legacy")
 FEW = 16

@@ -59,7 +59,7 @@ def test_an_allowed_client_reaches_all_servers(cluster: Cluster, address: str) -
     assert_agreement(predicted(said.paths), observed(cluster, cluster.pod(SPACE, "friend"), address, 80))
 
     tunnel = {"encapsulated", "decapsulated"}
-    far, near = (str(cluster.pod(SPACE, name).address(4)) for name in ("web-node2", "web-node1"))
+    far, near = (str(cluster.pod(SPACE, name).address(4)) for name in ("closed-node2", "closed-node1"))
     assert {ends_in(path): kinds(path) & tunnel for path in said.paths} == {far: tunnel, near: set()}
 
 
