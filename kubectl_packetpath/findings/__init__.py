@@ -28,6 +28,7 @@ from kubectl_packetpath.findings import (
     pods_are_not_ready,
     policies_are_not_enforced,
     policies_are_not_programmed,
+    policies_deny,
     proxy_arp_is_off,
     proxy_in_two_back_ends,
     reverse_path_filter_drops,
@@ -75,6 +76,7 @@ CHECKS: tuple[Check, ...] = (
     policies_are_not_enforced.CHECK,
     policies_are_not_programmed.CHECK,
     rules_deny_what_policies_allow.CHECK,
+    policies_deny.CHECK,
 )
 """In the order of their codes."""
 

@@ -9,7 +9,9 @@ from collections.abc import Iterator
 
 from kubectl_packetpath.cluster.answer import Answer, Answered
 from kubectl_packetpath.cluster.policy.verdict import Says
+from kubectl_packetpath.dialects.cnis.calico import policy_named
 from kubectl_packetpath.findings.base import Finding, Problem, Severity
+from kubectl_packetpath.trace import Path
 
 PROBLEM = Problem(
     code="PP503",
@@ -28,13 +30,19 @@ def look(_answer: Answer, way: Answered) -> Iterator[Finding]:
         yield PROBLEM.found(
             severity=Severity.PROBLEM if here else Severity.SUSPICION,
             subject=judged.verdict.ingress.pod or judged.verdict.egress.pod,
-            message=f"{side.reason}; a rule of {judged.stopped_by} stops it: {path.ending.reason}",
+            message=f"{side.reason}; a rule of {judged.stopped_by} stops it{_whose(path)}: {path.ending.reason}",
             node=path.hops[-1].node,
             namespace=path.hops[-1].namespace,
             remedy=(f"kubectl get pods -A -o wide --field-selector spec.nodeName={path.hops[-1].node}",),
             evidence=path.hops[-1].steps[-1].because,
             paths=(number,),
         )
+
+
+def _whose(path: Path) -> str:
+    """`, that of Calico's policy default.quarantine`, where the rule's comment says so."""
+    names = (policy_named(fact.text) for fact in path.hops[-1].steps[-1].because)
+    return next((f", that of {name}" for name in names if name), "")
 
 
 CHECK = PROBLEM.check(look)

@@ -34,7 +34,7 @@ def host_end(node: Node, pod: Pod) -> str:
     """The node's end of a pod's veth."""
     number = re.findall(r"eth0@if(\d+)", pod.run(["ip", "-o", "link", "show", "eth0"]))[0]
     links = node.run(["ip", "-o", "link"])
-    return re.findall(rf"^{number}: ([^@:]+)", links, re.MULTILINE)[0]
+    return str(re.findall(rf"^{number}: ([^@:]+)", links, re.MULTILINE)[0])
 
 
 @BRIDGE
@@ -104,7 +104,7 @@ def test_an_address_that_two_pods_have(stage: Stage) -> None:
 
 def mac_of(pod: Pod) -> str:
     """The link address of a pod."""
-    return re.findall(r"link/ether (\S+)", pod.run(["ip", "-o", "link", "show", "eth0"]))[0]
+    return str(re.findall(r"link/ether (\S+)", pod.run(["ip", "-o", "link", "show", "eth0"]))[0])
 
 
 @PTP

@@ -12,7 +12,10 @@ pytestmark = [
     pytest.mark.cluster,
     pytest.mark.bed(family="dual", proxies={"node2": "iptables-legacy", "node3": "nftables"}),
     pytest.mark.parametrize(
-        "cluster", [{"network": "flannel-vxlan"}, {"network": "flannel-hostgw"}], ids=str, indirect=True
+        "cluster",
+        [{"network": each} for each in ("flannel-vxlan", "flannel-hostgw", "calico-vxlan")],
+        ids=str,
+        indirect=True,
     ),
 ]
 
@@ -52,7 +55,7 @@ def test_pod_to_pod_on_another_node(stage: Stage, server: str, version: int) -> 
     said = packetpath(stage.cluster, target, "--from", "pod/client-node1", "-n", SPACE, expect=0)
     (path,) = said.paths
     kinds = [step["kind"] for hop in path["hops"] for step in hop["steps"]]
-    wrapped = stage.cluster.spec.network == "flannel-vxlan"
+    wrapped = stage.cluster.spec.network.endswith("-vxlan")
     assert ("encapsulated" in kinds, "decapsulated" in kinds) == (wrapped, wrapped)
     seen = connect(client, address, TCP_PORT)
     assert isinstance(seen, Reached)

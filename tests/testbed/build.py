@@ -11,17 +11,17 @@ import subprocess
 import sys
 import time
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from testbed import machine
+from testbed import machine, patching
 
 PROGRAMS = Path(__file__).with_name("programs")
 COMMON_FLAGS = ("-trimpath", "-buildvcs=false")
 COMMON_LDFLAGS = "-s -w"
-SOURCES = ("go.mod", "go.sum", "build.toml", "*.go")
+SOURCES = ("go.mod", "go.sum", "build.toml", "*.go", "*.go.txt")
 
 
 class BuildError(Exception):
@@ -38,11 +38,20 @@ class ProgramSet:
     ldflags: str
     needed_by_clusters: bool
     """Whether every cluster needs it."""
+    patched: tuple[patching.Patched, ...] = ()
+    """Modules that are changed before it is built."""
+    links: Mapping[str, str] = field(default_factory=dict)
+    """More names of its programs, for those that ask how they were called."""
 
     @property
     def folder(self) -> Path:
         """Where its go.mod is."""
         return PROGRAMS / self.name
+
+    @property
+    def source(self) -> Path:
+        """Where Go builds it: where its go.mod is, or a copy with the changed modules."""
+        return cache_folder() / "src" / f"{self.name}-{self.key}" if self.patched else self.folder
 
     @property
     def key(self) -> str:
@@ -111,6 +120,8 @@ def _read_set(folder: Path) -> ProgramSet:
         cgo=read.get("cgo", False),
         tags=tuple(read.get("tags", ())),
         needed_by_clusters=not read.get("optional", False),
+        patched=tuple(patching.Patched.from_toml(each) for each in read.get("patched", ())),
+        links=read.get("links", {}),
         ldflags=f"{COMMON_LDFLAGS} {read.get('ldflags', '')}".strip(),
     )
 
@@ -127,10 +138,15 @@ def _build_set(each: ProgramSet) -> None:
         each.ldflags,
         *(["-tags", ",".join(each.tags)] if each.tags else []),
     ]
+    if each.patched:
+        patching.lay_out(each.folder, each.source, each.patched)
     if (each.folder / "main.go").exists():
         _go(each, unfinished, "build", *flags, "-o", str(unfinished / each.name), ".")
     if "\ntool " in (each.folder / "go.mod").read_text():
         _go(each, unfinished, "install", *flags, "tool")
+    for name, program in each.links.items():
+        (unfinished / name).unlink(missing_ok=True)
+        (unfinished / name).symlink_to(program)
     unfinished.rename(each.target)
     say(f"Built {each.name} in {time.monotonic() - started:.0f} s")
 
@@ -143,7 +159,7 @@ def _go(each: ProgramSet, target: Path, *arguments: str) -> None:
     }
     command = [machine.go_program() or "go", *arguments]
     done = subprocess.run(
-        command, cwd=each.folder, env=environment, stderr=subprocess.PIPE, text=True, check=False
+        command, cwd=each.source, env=environment, stderr=subprocess.PIPE, text=True, check=False
     )
     if done.returncode != 0:
         raise BuildError(f"Building {each.name} failed: {' '.join(command)}\n{done.stderr[-3000:]}")

@@ -144,7 +144,7 @@ class Cluster:
             for component in self.components():
                 component.expect_running()
             ready = {node["metadata"]["name"] for node in self.kube.list("Node") if is_ready(node)}
-            return names <= ready and self._takes_pods("default")
+            return names <= ready and self._takes_pods("default") and all(map(_plugs, self.runtimes))
 
         wait_until(f"the nodes of {self.spec.name} are ready", all_ready, timeout_seconds=timeout_seconds)
 
@@ -169,6 +169,12 @@ class Cluster:
         """Give an image to every node."""
         with ThreadPoolExecutor() as pool:
             list(pool.map(lambda node: node.load_images([archive]), self.runtimes))
+
+
+def _plugs(node: NodeRuntime) -> bool:
+    """Whether a node's pod network can take pods, as far as it says."""
+    daemon = network(node.plan.spec.network).daemon(node.place)
+    return daemon is None or all(sign.exists() for sign in daemon.signs)
 
 
 def is_ready(thing: Mapping[str, Any]) -> bool:
@@ -214,7 +220,10 @@ def _brought_up(record: Record) -> Cluster:
         build.say(f"API server ready after {time.monotonic() - started:.1f} s")
         for component in others:
             component.start()
-        cluster.kube.apply(*(node_object(cluster.plan, node) for node in cluster.spec.nodes))
+        cluster.kube.apply(
+            *network(cluster.spec.network).manifests(cluster.plan),
+            *(node_object(cluster.plan, node) for node in cluster.spec.nodes),
+        )
         for each in nodes:
             each.result()
     build.say(f"Images loaded after {time.monotonic() - started:.1f} s")

@@ -12,14 +12,13 @@ from testbed.addons.parts import (
     Manifest,
     account,
     archive,
-    custom_resources,
     install_resources,
-    module_folder,
     wait_ready,
     workload,
 )
 from testbed.cluster import Cluster
 from testbed.images import program_path
+from testbed.modules import custom_resources, module_folder
 from testbed.oci import Image
 from testbed.waiting import wait_until
 from testbed.workloads import namespace

@@ -1,15 +1,11 @@
 """What add-ons have in common: images of several files, custom resources from a module, rights, readiness."""
 
-import json
 import os
-import subprocess
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from testbed import build, machine
+from testbed import build
 from testbed.cluster import Cluster
 from testbed.oci import Image
 from testbed.waiting import wait_until
@@ -27,28 +23,6 @@ def archive(image: Image, key: str) -> Path:
         image.pack(unfinished)
         unfinished.rename(file)
     return file
-
-
-def module_folder(set_name: str, module: str) -> Path:
-    """Where Go keeps the source of a module that a set of programs is built from."""
-    done = subprocess.run(
-        [machine.go_program() or "go", "mod", "download", "-json", module],
-        cwd=build.PROGRAMS / set_name,
-        env=os.environ | {"GOWORK": "off", "GOFLAGS": "-mod=readonly"},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    return Path(json.loads(done.stdout)["Dir"])
-
-
-def custom_resources(folder: Path, changed: Callable[[str], str] = lambda text: text) -> Iterator[Manifest]:
-    """All CustomResourceDefinitions of a folder or a file."""
-    files = [folder] if folder.is_file() else sorted(folder.glob("*.yaml"))
-    for file in files:
-        for each in yaml.safe_load_all(changed(file.read_text())):
-            if each and each.get("kind") == "CustomResourceDefinition":
-                yield {key: each[key] for key in ("apiVersion", "kind", "metadata", "spec")}
 
 
 def install_resources(cluster: Cluster, found: Iterator[Manifest]) -> None:

@@ -3,6 +3,7 @@
 from testbed.networks.base import PodNetwork
 from testbed.networks.bgp import Bgp
 from testbed.networks.bridge import Bridge
+from testbed.networks.calico import CALICO_VXLAN
 from testbed.networks.flannel import FLANNEL_HOSTGW, FLANNEL_IPIP, FLANNEL_VXLAN, FLANNEL_WIREGUARD
 from testbed.networks.ptp import PointToPoint
 
@@ -10,13 +11,15 @@ NETWORKS: tuple[PodNetwork, ...] = (Bridge(), FLANNEL_HOSTGW, FLANNEL_VXLAN, Poi
 """Those that run on every kernel with network namespaces."""
 ROUTING_NETWORKS: tuple[PodNetwork, ...] = (Bgp(),)
 """Those whose nodes and router tell each other the ways; not in the matrix, whose proxies know nothing of it."""
+ENFORCING_NETWORKS: tuple[PodNetwork, ...] = (CALICO_VXLAN,)
+"""Those that also enforce policies."""
 SPECIAL_NETWORKS: tuple[PodNetwork, ...] = (FLANNEL_IPIP, FLANNEL_WIREGUARD)
 """Those that need devices which a kernel may lack; the virtual machine's has them."""
 
 
 def network(name: str) -> PodNetwork:
     """The pod network with this name."""
-    for each in (*NETWORKS, *ROUTING_NETWORKS, *SPECIAL_NETWORKS):
+    for each in _all():
         if each.name == name:
             return each
     raise ValueError(f"There is no pod network {name!r}; there are: {', '.join(names())}.")
@@ -24,4 +27,8 @@ def network(name: str) -> PodNetwork:
 
 def names() -> list[str]:
     """What a description may name."""
-    return [each.name for each in (*NETWORKS, *ROUTING_NETWORKS, *SPECIAL_NETWORKS)]
+    return [each.name for each in _all()]
+
+
+def _all() -> tuple[PodNetwork, ...]:
+    return (*NETWORKS, *ROUTING_NETWORKS, *ENFORCING_NETWORKS, *SPECIAL_NETWORKS)

@@ -2,7 +2,7 @@
 
 import json
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
@@ -21,6 +21,9 @@ class NetworkDaemon:
     command: tuple[str, ...]
     files: Mapping[Path, Mapping[str, Any] | str]
     """What it reads: text as it is, all else as JSON."""
+
+    signs: tuple[Path, ...] = ()
+    """Files that are there when pods can be plugged in."""
 
     def write_files(self) -> None:
         """What it reads."""
@@ -91,6 +94,9 @@ class PodNetwork(Protocol):
 
     def daemon(self, place: NodePlace) -> NetworkDaemon | None:
         """What runs on every node, or None."""
+
+    def manifests(self, plan: AddressPlan) -> Iterable[Mapping[str, Any]]:
+        """Kubernetes objects that must be there before its daemons start."""
 
 
 @runtime_checkable

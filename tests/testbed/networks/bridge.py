@@ -49,3 +49,8 @@ class Bridge:
         """Nothing runs."""
         del place
         return None
+
+    def manifests(self, plan: AddressPlan) -> list[dict[str, Any]]:
+        """None."""
+        del plan
+        return []

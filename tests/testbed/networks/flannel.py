@@ -55,6 +55,11 @@ class Flannel:
         command = [str(program_path("flannel", "flannel")), *(f"--{flag}={v}" for flag, v in flags.items())]
         return NetworkDaemon(name="flannel", command=tuple(command), files={config: self._config(place.plan)})
 
+    def manifests(self, plan: AddressPlan) -> list[dict[str, Any]]:
+        """None."""
+        del plan
+        return []
+
     def _config(self, plan: AddressPlan) -> dict[str, Any]:
         config: dict[str, Any] = {
             "EnableIPv4": 4 in plan.versions,

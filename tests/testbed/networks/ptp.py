@@ -50,3 +50,8 @@ class PointToPoint:
         """Nothing runs."""
         del place
         return None
+
+    def manifests(self, plan: AddressPlan) -> list[dict[str, Any]]:
+        """None."""
+        del plan
+        return []

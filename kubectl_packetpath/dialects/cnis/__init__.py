@@ -1,0 +1,1 @@
+"""Pod networks, by the names that they give to kernel state."""
