@@ -20,7 +20,7 @@ PROBLEM = Problem(
     id="packet-is-too-long",
     title="A packet is too long for a device on its way.",
 )
-WORDS = re.compile(r"^(\d+) bytes do not fit into the (\d+) of (\S+?)(?: of (\S+?))?[,:]")
+WORDS = re.compile(r"^(\d+) bytes do not fit into the (\d+) of (\S+?)(?: of (\S+?))?[,:;]")
 
 
 def look(answer: Answer, way: Answered) -> Iterator[Finding]:
