@@ -31,7 +31,7 @@ class Start:
             return f"pod {self.pod.full_name} on {self.node}"
         if self.kind is TargetKind.NODE:
             return f"node {self.node}"
-        return f"outside ({self.address}) through {self.node}"
+        return f"outside ({self.address})" + (f" through {self.node}" if self.node else "")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +59,8 @@ class Question:
     arrives_at: Address | None = None
     """From outside: the node's address on the wire, where the destination is not the node's own."""
     expected: tuple[Expected, ...] = ()
+    nowhere: str = ""
+    """Why no node takes packets for the destination; empty: some node does, or may."""
     says: str = ""
     """What the server there answers, where the API tells that."""
 
