@@ -72,7 +72,7 @@ class Service:
     health_check_port: int | None = None
     """healthCheckNodePort, where kube-proxy tells a load balancer whether a node has endpoints of its own."""
     annotations: tuple[tuple[str, str], ...] = ()
-    """Only those by which an ingress controller is told how to reach the Service."""
+    """Only those by which ingress controllers and load balancers tell, or are told, how the Service is reached."""
 
     @property
     def full_name(self) -> str:
@@ -203,6 +203,26 @@ class DaemonSet:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Announcement:
+    """A node that announces a load balancer's addresses, by the word of what runs there."""
+
+    namespace: str
+    name: str
+    """Of the Service."""
+    node: str
+    how: str = "L2"
+    """`L2` (ARP and NDP) or `BGP`."""
+    peers: tuple[str, ...] = ()
+    """To whom, by BGP."""
+    source: str = ""
+    """The object that says so."""
+    speaker: str = ""
+    """The pod that does it, as `namespace/name`."""
+    speaker_ready: bool | None = None
+    """None: not known."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Cluster:
     """What was read of a cluster: the objects around one question, or all of a bundle."""
 
@@ -217,6 +237,8 @@ class Cluster:
     namespaces: Section[Namespace] = NOT_ASKED
     policies: Policies = NO_POLICIES
     daemonsets: Section[DaemonSet] = NOT_ASKED
+    announcements: Section[Announcement] = NOT_ASKED
+    """Who takes packets for load balancers' addresses."""
     web: Web = NO_WEB
     """What says where HTTP requests go."""
 

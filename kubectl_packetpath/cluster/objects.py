@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 from kubectl_packetpath.cluster.fields import Json, addresses, number, pairs, part, rows, text, texts
 from kubectl_packetpath.cluster.http.web_objects import web_of
 from kubectl_packetpath.cluster.model import (
+    Announcement,
     BalancerAddress,
     Cluster,
     ContainerPort,
@@ -47,6 +48,7 @@ def cluster_of(objects: Mapping[str, Iterable[Json]], *, context: str = "", name
         nodes=tuple(sorted((node_of(each) for each in objects.get("nodes", ())), key=lambda n: n.name)),
         namespaces=_section(objects, "namespaces", namespace_of),
         daemonsets=_section(objects, "daemonsets", daemonset_of),
+        announcements=_section(objects, "announcements", announcement_of),
         policies=policies_of(objects),
         web=web_of(objects),
     )
@@ -211,6 +213,21 @@ def daemonset_of(given: Json) -> DaemonSet:
         name=text(meta, "name"),
         images=tuple(text(each, "image") for each in containers),
         flags=tuple(str(flag) for each in containers for flag in each.get("args") or ()),
+    )
+
+
+def announcement_of(given: Json) -> Announcement:
+    """A row of `announcements`, which sources/announcers.py makes of MetalLB's status objects."""
+    ready = given.get("speakerReady")
+    return Announcement(
+        namespace=text(given, "namespace"),
+        name=text(given, "name"),
+        node=text(given, "node"),
+        how="BGP" if text(given, "how") == "BGP" else "L2",
+        peers=texts(given, "peers"),
+        source=text(given, "source"),
+        speaker=f"{text(given, 'home')}/{text(given, 'speaker')}",
+        speaker_ready=ready if isinstance(ready, bool) else None,
     )
 
 

@@ -34,7 +34,7 @@ class Start:
             return f"pod {self.pod.full_name} on {self.node}"
         if self.kind is TargetKind.NODE:
             return f"node {self.node}"
-        return f"outside ({self.address}) through {self.node}"
+        return f"outside ({self.address})" + (f" through {self.node}" if self.node else "")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +64,8 @@ class Question:
     expected: tuple[Expected, ...] = ()
     size_bytes: int = PACKET_BYTES
     """Length of the IP packet, which must not be cut."""
+    nowhere: str = ""
+    """Why no node takes packets for the destination; empty: some node does, or may."""
     says: str = ""
     """What the server there answers, where the API tells that."""
 

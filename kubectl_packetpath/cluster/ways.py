@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from ipaddress import ip_address
 
+from kubectl_packetpath.cluster.announcing import Announced, announced
 from kubectl_packetpath.cluster.ask import (
     AskError,
     TargetKind,
@@ -199,10 +200,33 @@ def _from_outside(maker: _Maker, service: Service, port: ServicePort) -> Iterato
             for start, arrives_at in maker.outside(version):
                 question = _of_service(service, port, maker.cluster, "NodePort", arrives_at)
                 yield replace(question, start=start, port=port.node_port)
+    by = announced(maker.cluster, service)
     for way, address in _published(maker, service):
-        for start, arrives_at in maker.outside(address.version):
-            question = _of_service(service, port, maker.cluster, way, address)
+        question = _of_service(service, port, maker.cluster, way, address)
+        starts = tuple(maker.outside(address.version))
+        if way == "LoadBalancer":
+            starts = _where_announced(maker, starts, by, address)
+            if by.by_nobody and starts:
+                yield replace(question, start=replace(starts[0][0], node=""), nowhere=by.words)
+                continue
+        for start, arrives_at in starts:
             yield replace(question, start=start, arrives_at=arrives_at)
+
+
+def _where_announced(
+    maker: _Maker, starts: tuple[tuple[Start, Address], ...], by: Announced, address: Address
+) -> tuple[tuple[Start, Address], ...]:
+    """Only the nodes to which the address leads, unless the user names others; what is known of it is said."""
+    if not starts or not by.words or by.by_nobody:
+        return starts
+    held = tuple(each for each in starts if by.nodes is not None and each[0].node in by.nodes)
+    rest = ""
+    if maker.wish.nodes or not held:
+        held = starts
+    elif len(held) < len(starts):
+        rest = "; ways by other nodes are not asked (--node asks them)"
+    maker.note(f"{address}: {by.words}{rest}. Whether the network outside has heard it is not seen here.")
+    return held
 
 
 def _published(maker: _Maker, service: Service) -> Iterator[tuple[str, Address]]:

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from kubectl_packetpath.cluster.answer import Answer, Answered
 from kubectl_packetpath.findings import (
+    balancer_is_not_announced,
     balancer_is_pending,
     bridged_answer_is_not_translated,
     conntrack_is_full,
@@ -55,6 +56,7 @@ CHECKS: tuple[Check, ...] = (
     source_is_not_allowed.CHECK,
     loopback_node_port.CHECK,
     endpoint_on_lost_node.CHECK,
+    balancer_is_not_announced.CHECK,
     service_not_programmed.CHECK,
     endpoint_not_programmed.CHECK,
     endpoint_is_gone.CHECK,

@@ -22,7 +22,7 @@ PROBLEM = Problem(
 
 def look(answer: Answer, way: Answered) -> Iterator[Finding]:
     """The link address of the next hop could not be found."""
-    for loss in losses(way):
+    for loss in () if way.question.nowhere else losses(way):
         if loss.ending.verdict is not Verdict.NO_NEIGHBOUR:
             continue
         entry = next((fact for fact in loss.facts if fact.section == "neighbour"), None)

@@ -9,9 +9,11 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from kubectl_packetpath.cluster.announcing import KNOWN_ANNOTATIONS as OF_BALANCERS
 from kubectl_packetpath.cluster.ask import Target, TargetKind
 from kubectl_packetpath.cluster.model import Cluster
 from kubectl_packetpath.cluster.objects import cluster_of
+from kubectl_packetpath.sources.announcers import read_announcements
 from kubectl_packetpath.sources.api import FORBIDDEN, NOT_FOUND, Api, ApiError
 from kubectl_packetpath.sources.policies import Policed
 from kubectl_packetpath.sources.web import KNOWN_ANNOTATIONS, WebReader
@@ -21,7 +23,11 @@ Objects = dict[str, list[dict[str, Any]]]
 SLICES = "/apis/discovery.k8s.io/v1"
 KEPT: Mapping[str, Any] = {
     "services": {
-        "metadata": {"name": 1, "namespace": 1, "annotations": dict.fromkeys(KNOWN_ANNOTATIONS, 1)},
+        "metadata": {
+            "name": 1,
+            "namespace": 1,
+            "annotations": dict.fromkeys((*KNOWN_ANNOTATIONS, *OF_BALANCERS), 1),
+        },
         "spec": {
             "type": 1,
             "clusterIP": 1,
@@ -172,10 +178,11 @@ def read_all(api: Api) -> Objects:
 
 
 def _with_policies(api: Api, needed: Iterable[Wanted], namespaces: tuple[str, ...]) -> Objects:
-    """These lists and the policies, all at once."""
-    with ThreadPoolExecutor(max_workers=1) as pool:
+    """These lists, the policies, and who announces load balancers' addresses, all at once."""
+    with ThreadPoolExecutor(max_workers=2) as pool:
         policed = pool.submit(Policed(api=api, namespaces=namespaces).read)
-        return read_objects(api, needed) | policed.result()
+        announced = pool.submit(read_announcements, api)
+        return with_both(read_objects(api, needed) | policed.result(), announced.result())
 
 
 def read_objects(api: Api, needed: Iterable[Wanted]) -> Objects:

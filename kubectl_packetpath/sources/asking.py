@@ -4,6 +4,7 @@ A bundle, the agents of a live cluster and a test's hand-made nodes are alike he
 """
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from fractions import Fraction
 from ipaddress import ip_address
 from typing import Protocol
 
@@ -20,7 +21,7 @@ from kubectl_packetpath.sources.enforcers import signs_of, with_policies
 from kubectl_packetpath.sources.flows import flows_wanted, with_flows
 from kubectl_packetpath.sources.naming import Namer
 from kubectl_packetpath.sources.rounds import walked
-from kubectl_packetpath.trace import Trace
+from kubectl_packetpath.trace import Ending, Hop, Path, Step, StepKind, Trace, Verdict
 from kubectl_packetpath.walk.cluster import Cluster as WalkCluster
 from kubectl_packetpath.walk.cluster import Need, Place, PlaceKind, Query
 from kubectl_packetpath.walk.underlay import Underlay
@@ -48,17 +49,20 @@ class Supplier(Protocol):
 
 def answer(target: str, expansion: Expansion, cluster: Cluster, supplier: Supplier) -> Answer:
     """Every question of an expansion, answered."""
-    queries = [query_of(question) for question in expansion.questions]
+    somewhere = [question for question in expansion.questions if not question.nowhere]
     namer = Namer(cluster=cluster, node=supplier.node)
     names = {question.start.node for question in expansion.questions}
     names |= {each.node for question in expansion.questions for each in question.expected}
-    supplier.open({name for name in names if name}, flows_wanted(expansion.questions))
-    traces = traces_of(queries, cluster, supplier)
+    supplier.open({name for name in names if name}, flows_wanted(somewhere))
+    traces = iter(traces_of([query_of(question) for question in somewhere], cluster, supplier))
     ways = [
-        Answered(question=question, trace=namer.named(found, question))
-        for question, found in zip(expansion.questions, traces, strict=True)
+        Answered(
+            question=question,
+            trace=_nowhere(question) if question.nowhere else namer.named(next(traces), question),
+        )
+        for question in expansion.questions
     ]
-    touched = {hop.node for way in ways for path in way.trace.paths for hop in path.hops}
+    touched = {hop.node for way in ways for path in way.trace.paths for hop in path.hops if hop.node}
     enforced = enforcement(cluster.daemonsets, signs_of(ways, supplier.node))
     ways = with_policies(ways, cluster, enforced)
     ways = with_flows(ways, cluster, expansion.service, supplier.node)
@@ -73,6 +77,20 @@ def answer(target: str, expansion: Expansion, cluster: Cluster, supplier: Suppli
         nodes={name: state for name in sorted(touched) if (state := supplier.node(name)) is not None},
         enforcement=enforced,
     )
+
+
+def _nowhere(question: Question) -> Trace:
+    """The trace of a packet that no node is sent, since nobody announces its destination."""
+    query = query_of(question)
+    reason = f"no node answers for {question.destination}"
+    step = Step(kind=StepKind.LOST, text=reason)
+    path = Path(
+        weight=Fraction(1),
+        hops=(Hop(node="", namespace="outside", steps=(step,)),),
+        packet=query.packet,
+        ending=Ending(verdict=Verdict.NO_NEIGHBOUR, reason=reason),
+    )
+    return Trace(title=question.title, node="", packet=query.packet, paths=(path,))
 
 
 def traces_of(queries: Sequence[Query], cluster: Cluster, supplier: Supplier) -> list[Trace]:

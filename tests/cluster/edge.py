@@ -56,6 +56,8 @@ class Sent:
     headers: tuple[tuple[str, str], ...] = ()
     port: int = 80
     tls: bool = False
+    address: str = ""
+    """Where to; empty: where MetalLB publishes the proxies."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,9 +84,10 @@ class Edge:
 
     def send(self, requests: Sequence[Sent]) -> list[Got]:
         """All of them from outside, one after the other."""
+        published = self.address
         given = [
             {
-                "address": self.address,
+                "address": each.address or published,
                 "port": each.port,
                 "host": each.host,
                 "name": each.host.partition(":")[0],

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cluster.prediction import packetpath
+from cluster.prediction import Said, packetpath
 from cluster.stage import install_agent
 
 from testbed.cluster import Cluster
@@ -131,3 +131,35 @@ def test_the_questions_and_the_addresses_are_as_told(cluster: Cluster, shop: str
     assert seen.names == [each["name"] for each in told["asked"]]
     assert seen.questions == told["questions"]
     assert seen.addresses == sorted(told["addresses"])
+
+
+def test_nobody_answers_questions(cluster: Cluster, shop: str) -> None:
+    """Without CoreDNS no name is resolved, and the way to its Service says why: exit code 1."""
+    install_agent(cluster)
+    kube = cluster.kube
+    dns = {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": {"namespace": "kube-system", "name": "coredns"},
+    }
+    words = ("http://web/", "--from", "pod/client", "-n", shop)
+    replicas = kube.get("Deployment", "coredns", "kube-system", api="apps/v1")["spec"]["replicas"]
+    kube.patch(dns | {"spec": {"replicas": 0}})
+    try:
+        wait_until("nobody answers", lambda: not look_up(cluster, shop, "client", "web").addresses)
+        said = wait_until("the rules know it", lambda: _without_dns(packetpath(cluster, *words)))
+    finally:
+        kube.patch(dns | {"spec": {"replicas": replicas}})
+        wait_until("names are known again", lambda: look_up(cluster, shop, "client", "web").addresses)
+
+    assert said is not None
+    (request,) = json.loads(said.out)["requests"]
+    to_dns, to_service = request["connections"]
+    assert said.code == 1
+    assert to_dns["answer"]["question"]["subject"] == "kube-system/kube-dns:dns"
+    assert to_service["answer"]["verdict"] == "DELIVERED"
+
+
+def _without_dns(said: Said) -> Said | None:
+    (request,) = json.loads(said.out)["requests"]
+    return said if request["connections"][0]["answer"]["verdict"] == "NO_BACKEND" else None

@@ -10,6 +10,7 @@ from kubectl_packetpath.cluster.http.applied import applied
 from kubectl_packetpath.cluster.http.asking import HttpWish
 from kubectl_packetpath.cluster.http.backends import problem_of, service_of_backend
 from kubectl_packetpath.cluster.http.classes import Serving, by_controller, serving
+from kubectl_packetpath.cluster.http.control import idle
 from kubectl_packetpath.cluster.http.controllers import controller_named
 from kubectl_packetpath.cluster.http.controllers.base import Controller, Reach
 from kubectl_packetpath.cluster.http.decision import Decision, Reference, Result
@@ -146,13 +147,15 @@ def _applied(
         if each is not None
         for address in each.addresses
     ]
+    where = entrance(cluster, found.controller, dict.fromkeys(published))
+    decision = _with_reach(found.decision, found.settings, found.controller)
     return Plan(
         request=request,
-        decision=_with_reach(found.decision, found.settings, found.controller),
+        decision=_with_control(decision, idle(cluster, found.controller, where)),
         controller=found.controller,
         name=found.name,
         settings=found.settings,
-        entrance=entrance(cluster, found.controller, dict.fromkeys(published)),
+        entrance=where,
         ingresses=tuple(each.ingress for each in group),
     )
 
@@ -274,16 +277,22 @@ def _of_world(
     service = service_of_backend(cluster, decision.shares[0].backend) if decision.shares else None
     passes = listener is not None and listener.tls_mode == "Passthrough"
     settings = replace(settings_of(controller, None, service), passthrough=passes)
+    where = entrance(cluster, controller, world.gateway.addresses, world.gateway)
     return Plan(
         request=request,
-        decision=_with_reach(decision, settings, controller),
+        decision=_with_control(_with_reach(decision, settings, controller), idle(cluster, controller, where)),
         controller=controller,
         name=name,
         settings=settings,
-        entrance=entrance(cluster, controller, world.gateway.addresses, world.gateway),
+        entrance=where,
         gateway=world.gateway,
         listener=listener,
     )
+
+
+def _with_control(decision: Decision, why: str) -> Decision:
+    """A doubt where nobody tells the proxies of the objects."""
+    return replace(decision, doubts=(*decision.doubts, why)) if why else decision
 
 
 def _with_reach(decision: Decision, settings: Settings, controller: Controller) -> Decision:

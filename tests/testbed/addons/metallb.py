@@ -41,7 +41,7 @@ def install(cluster: Cluster, *, pool: str = POOL) -> None:
         *account(NAMESPACE, "metallb"),
         _controller(),
         _speakers(),
-        *_pool(pool),
+        *pool_objects(pool),
     )
     wait_ready(cluster, "Deployment", NAMESPACE, "controller")
     wait_ready(cluster, "DaemonSet", NAMESPACE, "speaker")
@@ -87,7 +87,8 @@ def _speakers() -> Manifest:
     return workload("DaemonSet", NAMESPACE, "speaker", pod, {"app": "metallb", "component": "speaker"})
 
 
-def _pool(addresses: str) -> list[Manifest]:
+def pool_objects(addresses: str) -> list[Manifest]:
+    """The pool, and that it is announced by ARP."""
     meta = {"namespace": NAMESPACE, "name": "bed"}
     return [
         {

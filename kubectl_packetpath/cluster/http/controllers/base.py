@@ -75,6 +75,8 @@ class Controller:
     """As in the annotation kubernetes.io/ingress.class, from before there were classes."""
     labels: tuple[tuple[str, str], ...] = ()
     """Each of them alone marks pods of its proxies, as its usual installation labels them."""
+    control: tuple[tuple[str, str], ...] = ()
+    """Each of them alone marks pods of the program that configures its proxies, where that runs apart from them."""
     gateway_labels: tuple[str, ...] = ("gateway.networking.k8s.io/gateway-name",)
     """Labels whose value is the Gateway's name."""
     reach: Reach = Reach.ENDPOINTS

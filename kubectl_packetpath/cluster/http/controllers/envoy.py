@@ -21,6 +21,7 @@ CONTOUR = Controller(
     names=("projectcontour.io/*",),
     classes=("contour",),
     labels=(("app", "envoy"), (COMPONENT, "envoy")),
+    control=(("app", "contour"), (COMPONENT, "contour")),
     gateway_labels=("projectcontour.io/owning-gateway-name", "gateway.networking.k8s.io/gateway-name"),
     manner=Manner(
         own_paths=PathManner.UNLESS_PLAIN,

@@ -1,0 +1,111 @@
+"""An address that MetalLB announces by BGP to a real router: its routes, the nodes that are told, and requests by both."""
+
+import json
+from functools import partial
+from typing import Any
+
+import pytest
+from cluster.edge import SPACE, Edge, Sent
+from cluster.prediction import packetpath
+from cluster.shop import ingress, open_shop, path
+
+from testbed.addons import bgp, contour
+from testbed.cluster import Cluster
+from testbed.waiting import wait_until
+from testbed.workloads import Server
+
+pytestmark = [pytest.mark.cluster, pytest.mark.bed(nodes=2, proxy="nftables", network="bridge")]
+CLIENT = "198.51.100.2"
+NAME = "routed"
+REQUESTS = 100
+LEFT_OUT = "node.kubernetes.io/exclude-from-external-load-balancers"
+
+
+@pytest.fixture
+def edge(cluster: Cluster) -> Edge:
+    """Behind an address that both nodes announce, Envoys and a server that tells its client."""
+    found = open_shop(cluster)
+    bgp.install(cluster)
+    echo = Server(name="echo", namespace=SPACE)
+    service = Server(name="envoy", namespace=contour.NAMESPACE).service(
+        name=NAME, type="LoadBalancer", externalTrafficPolicy="Local"
+    )
+    service["metadata"]["annotations"] = {"metallb.io/address-pool": bgp.POOL_NAME}
+    service["spec"]["ports"] = [{"name": "http", "port": 80, "targetPort": 8080}]
+    cluster.kube.apply(service, echo.pod(), echo.service())
+    ingress(found, path("echo"))
+    wait_until("it has an address", lambda: address_of(found))
+    wait_until("the router knows both nodes", lambda: len(bgp.next_hops(cluster, address_of(found))) == 2)
+    return found
+
+
+def address_of(edge: Edge) -> str:
+    """What MetalLB gave."""
+    status = edge.cluster.kube.get("Service", NAME, contour.NAMESPACE)["status"]
+    return next((str(each["ip"]) for each in status["loadBalancer"].get("ingress", [])), "")
+
+
+def told_nodes(edge: Edge) -> set[str]:
+    """The nodes by which the program says that packets for the address come in."""
+    words = (f"svc/{NAME}", "-n", contour.NAMESPACE, "--from", f"outside:{CLIENT}")
+    ways = [
+        each for each in packetpath(edge.cluster, *words).ways if each["question"]["way"] == "LoadBalancer"
+    ]
+    assert {each["verdict"] for each in ways} == {"DELIVERED"}
+    return {each["question"]["from"]["node"] for each in ways}
+
+
+def proxies(edge: Edge) -> dict[str, str]:
+    """The node of each proxy, by the proxy's address."""
+    pods = edge.cluster.kube.list("Pod", contour.NAMESPACE, labels="app=envoy")
+    return {pod["status"]["podIP"]: pod["spec"]["nodeName"] for pod in pods}
+
+
+def seen(edge: Edge, path: str, count: int) -> set[str]:
+    """What the server says to real requests for the address."""
+    sent = [Sent(url="", host="shop.test", path=path, address=address_of(edge))] * count
+    return {got.body for got in edge.send(sent)}
+
+
+def test_requests_come_in_by_the_nodes_that_the_router_knows(edge: Edge) -> None:
+    """Both of them, with the client's own address; and one that is left out gets none."""
+    cluster = edge.cluster
+    home = proxies(edge)
+    wait_until("requests are answered", lambda: seen(edge, "/header?key=X-Forwarded-For", 1) == {CLIENT})
+
+    both = told_nodes(edge)
+    real = {home[each.rpartition(":")[0]] for each in seen(edge, "/clientip", REQUESTS)}
+
+    assert both == real == bgp.next_hops(cluster, address_of(edge)) == {"node1", "node2"}
+    cluster.kube.patch(_labelled("node1", ""))
+    try:
+        wait_until("one is left", partial(_is_alone, edge, "node2"))
+        alone = wait_until("its object is gone", lambda: told_nodes(edge) == {"node2"})
+        real = {home[each.rpartition(":")[0]] for each in seen(edge, "/clientip", 20)}
+    finally:
+        cluster.kube.patch(_labelled("node1", None))
+
+    assert alone
+    assert real == {"node2"}
+
+
+def _labelled(name: str, value: str | None) -> dict[str, Any]:
+    """The node, kept out of load balancers or not."""
+    meta = {"name": name, "labels": {LEFT_OUT: value}}
+    return {"apiVersion": "v1", "kind": "Node", "metadata": meta}
+
+
+def _is_alone(edge: Edge, name: str) -> bool:
+    return bgp.next_hops(edge.cluster, address_of(edge)) == {name}
+
+
+def test_the_peers_are_told(edge: Edge) -> None:
+    """To whom the address is announced stands beside the ways."""
+    words = (f"svc/{NAME}", "-n", contour.NAMESPACE, "--from", f"outside:{CLIENT}")
+    wait_until("the objects say so", lambda: len(told_nodes(edge)) == 2)
+
+    notes = json.loads(packetpath(edge.cluster, *words, expect=0).out)["notes"]
+
+    assert f"MetalLB's speaker on node1, node2 announces the address by BGP to {bgp.POOL_NAME}" in " ".join(
+        notes
+    )
