@@ -19,9 +19,9 @@ from kubectl_packetpath.walk.forwarding import take_in
 from kubectl_packetpath.walk.here import Here, Hook, Outcomes, ended
 from kubectl_packetpath.walk.hooks import run_bridge_hook, run_hook
 from kubectl_packetpath.walk.input_route import query_for, route_input
-from kubectl_packetpath.walk.neighbours import answers, resolve, stations_with_mac
+from kubectl_packetpath.walk.neighbours import Resolution, answers, resolve, stations_with_mac
 from kubectl_packetpath.walk.place import Departure, Place, Ports, assumed, below, noted, with_packet
-from kubectl_packetpath.walk.routing import fib_lookup
+from kubectl_packetpath.walk.routing import Way, fib_lookup
 from kubectl_packetpath.walk.segment import hearers, ports_of
 from kubectl_packetpath.walk.settings import number
 from kubectl_packetpath.walk.tables import tables_of
@@ -138,9 +138,19 @@ def _redirected(place: Place, outcome: Outcome, bridge: Link, port: Link) -> Ite
             ending = Ending(verdict=Verdict.NO_NEIGHBOUR, reason=reason)
             yield Departure(outcome=ended(outcome, ending, because=found.because))
             return
-        moved = replace(packet, source_mac=bridge.mac, destination_mac=found.mac)
-        yield from _across(place, with_packet(outcome, moved), bridge, port)
+        yield from _across(place, _readdressed(outcome, way, found, bridge), bridge, port)
         return
+
+
+def _readdressed(outcome: Outcome, way: Way, found: Resolution, bridge: Link) -> Outcome:
+    """The frame goes to the new destination, and keeps its sender: br_netfilter writes one link address only."""
+    before = outcome.packet
+    moved = replace(before, destination_mac=found.mac)
+    if moved == before:
+        return outcome
+    text = f"{way.gateway or before.destination} is at {found.mac} behind {bridge.name}"
+    step = Step(kind=StepKind.RESOLVED, text=text, because=found.because, before=before, after=moved)
+    return with_packet(noted(outcome, step), moved)
 
 
 def _across(place: Place, outcome: Outcome, bridge: Link, port: Link) -> Iterator[Departure]:

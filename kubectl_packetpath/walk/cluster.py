@@ -117,8 +117,11 @@ class Cluster:
     def arrival(self, destination: Address, next_hop: Address | None) -> Arrival:
         """Where a packet turns up: by the API, else at the only node that has the address on one of its devices."""
         arrival = self.underlay.arrival(destination, next_hop)
+        if arrival.node and arrival.seen:
+            return arrival
         neighbour = next_hop or destination
-        for wanted in () if arrival.node else dict.fromkeys((neighbour, destination)):
+        # The API knows no link-local addresses, which routing daemons like for IPv6.
+        for wanted in (neighbour,) if arrival.node else dict.fromkeys((neighbour, destination)):
             owners = [name for name, node in self.nodes.items() if carried(node.host(), wanted)]
             if len(owners) == 1:
                 through = None if wanted == neighbour else neighbour

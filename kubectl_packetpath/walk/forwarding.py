@@ -166,8 +166,9 @@ def addressed(place: Place, outcome: Outcome, way: Way, device: Link) -> Departu
     before = packet
     own = device.mac if found.mac or asked is not None else ""
     packet = replace(packet, source_mac=own, destination_mac=found.mac, asked=asked)
-    if found.mac:
-        text = f"{next_hop} is at {found.mac} on {device.name}"
+    if found.mac or asked is not None:
+        unseen = f"{next_hop} is asked for on {device.name}: who answers is out of sight"
+        text = f"{next_hop} is at {found.mac} on {device.name}" if found.mac else unseen
         step = Step(kind=StepKind.RESOLVED, text=text, because=found.because, before=before, after=packet)
         outcome = noted(outcome, step)
     return Departure(outcome=with_packet(outcome, packet), device=device, next_hop=way.gateway)

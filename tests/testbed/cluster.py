@@ -4,6 +4,8 @@ import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import partial
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +15,7 @@ from testbed.component import Component, ComponentDiedError
 from testbed.control import Node, Place, Pod, bystander
 from testbed.controlplane import ControlPlane
 from testbed.kube import Kube, KubeError
-from testbed.layout import lay_out, node_object
+from testbed.layout import lay_out, node_object, router_components
 from testbed.networks import network
 from testbed.node import NodeRuntime
 from testbed.spec import ClusterSpec
@@ -93,6 +95,7 @@ class Cluster:
         """Every program of the cluster."""
         return (
             *self.control_plane.components(),
+            *router_components(self.state, self.plan),
             *(each for node in self.runtimes for each in node.components()),
         )
 
@@ -170,6 +173,19 @@ class Cluster:
             list(pool.map(lambda node: node.load_images([archive]), self.runtimes))
 
 
+def _applied(kube: Kube, manifest: Mapping[str, Any]) -> bool:
+    """Whether the API server takes it: a kind that was just defined is not known at once."""
+    try:
+        kube.apply(manifest)
+    except KeyError:
+        return False
+    except KubeError as error:
+        if error.code != HTTPStatus.NOT_FOUND:
+            raise
+        return False
+    return True
+
+
 def _plugs(node: NodeRuntime) -> bool:
     """Whether a node's pod network can take pods, as far as it says."""
     daemon = network(node.plan.spec.network).daemon(node.place)
@@ -219,16 +235,14 @@ def _brought_up(record: Record) -> Cluster:
         build.say(f"API server ready after {time.monotonic() - started:.1f} s")
         for component in others:
             component.start()
-        cluster.kube.apply(
-            *network(cluster.spec.network).manifests(cluster.plan),
-            *(node_object(cluster.plan, node) for node in cluster.spec.nodes),
-        )
+        for manifest in network(cluster.spec.network).manifests(cluster.plan):
+            wait_until(f"{manifest['kind']}s are served", partial(_applied, cluster.kube, manifest))
+        cluster.kube.apply(*(node_object(cluster.plan, node) for node in cluster.spec.nodes))
         for each in nodes:
             each.result()
     build.say(f"Images loaded after {time.monotonic() - started:.1f} s")
-    for runtime in cluster.runtimes:
-        for component in runtime.components():
-            component.start()
+    for component in cluster.components():
+        component.start()
     cluster.wait_ready()
     build.say(f"Nodes ready after {time.monotonic() - started:.1f} s")
     if cluster.spec.dns:

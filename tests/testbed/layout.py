@@ -3,8 +3,10 @@
 from typing import Any
 
 from testbed.addresses import AddressPlan
+from testbed.component import Component
 from testbed.controlplane import ControlPlane
 from testbed.networks import network
+from testbed.networks.base import NetworkDaemon, RunsOnRouter
 from testbed.node import NodeRuntime
 from testbed.pki import kubeconfig
 from testbed.spec import NodeSpec
@@ -21,10 +23,34 @@ def lay_out(record: Record) -> None:
     wiring = Wiring(plan=plan)
     wiring.create(record.kubectl_link)
     wiring.namespace(ROUTER).ip(*network(plan.spec.network).router_routes(plan))
+    if (daemon := on_router(state, plan)) is not None:
+        daemon.write_files()
     ControlPlane(state=state, record=record, plan=plan).write_identities()
     state.write("kubeconfigs/admin-inside", kubeconfig(state.pki, "admin", plan.api_url))
     for node in record.spec.nodes:
         NodeRuntime(state=state, plan=plan, spec=node).prepare()
+
+
+def on_router(state: State, plan: AddressPlan) -> NetworkDaemon | None:
+    """The pod network's program on the router, or None."""
+    chosen = network(plan.spec.network)
+    return chosen.router_daemon(plan, state.folder) if isinstance(chosen, RunsOnRouter) else None
+
+
+def router_components(state: State, plan: AddressPlan) -> tuple[Component, ...]:
+    """What runs on the router."""
+    daemon = on_router(state, plan)
+    if daemon is None:
+        return ()
+    router = Component(
+        state=state,
+        place=ROUTER,
+        name=daemon.name,
+        prefix=tuple(Wiring(plan=plan).namespace(ROUTER).enter),
+        command=daemon.command,
+        environment={},
+    )
+    return (router,)
 
 
 def node_object(plan: AddressPlan, node: NodeSpec) -> dict[str, Any]:

@@ -87,8 +87,7 @@ class NodeRuntime:
         plugins = [build.program_set(name).target for name in ("cni", *pod_network.program_sets)]
         (self.folder / "containerd.toml").write_text(containerd_config(plugins))
         if (daemon := pod_network.daemon(self.place)) is not None:
-            for path, content in daemon.files.items():
-                path.write_text(json.dumps(content, indent=1))
+            daemon.write_files()
 
     def start_machine(self) -> None:
         """Everything but the kubelet: it would only wait, and ever longer, for an API server that is not there yet."""

@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 from kernel.lab import Lab
@@ -17,7 +18,8 @@ from scapy.layers.l2 import GRE, Ether
 from scapy.layers.vxlan import VXLAN
 
 from kubectl_packetpath.packet import Packet
-from kubectl_packetpath.trace import Path, StepKind
+from kubectl_packetpath.trace import Path as Way
+from kubectl_packetpath.trace import StepKind
 from packetpath_agent.netns import inside
 
 ETH_P_ALL = 0x0003
@@ -84,18 +86,38 @@ def capturing(made: Lab, *places: str) -> Iterator[Capture]:
     try:
         for place in dict.fromkeys(places):
             namespace, device = place.split("/")
-            with made[namespace].path.open() as handle, inside(handle.fileno()):
-                listener = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(ETH_P_ALL))
-                listener.bind((device, ETH_P_ALL))
-            listener.setblocking(False)
-            capture.sockets[namespace, device] = listener
+            capture.sockets[namespace, device] = listener_at(made[namespace].path, device)
         yield capture
     finally:
         for listener in capture.sockets.values():
             listener.close()
 
 
+def listener_at(namespace: Path, device: str) -> socket.socket:
+    """A socket that gets every frame of a device, in the network namespace that this file holds."""
+    with namespace.open() as handle, inside(handle.fileno()):
+        listener = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(ETH_P_ALL))
+        listener.bind((device, ETH_P_ALL))
+    listener.setblocking(False)
+    return listener
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Frame:
+    """What a socket at a device got."""
+
+    outgoing: bool
+    layers: tuple[Layer, ...]
+    tcp_flags: int | None
+    """Of the innermost packet, where that is TCP."""
+
+
 def _incoming(listener: socket.socket) -> Iterator[tuple[Layer, ...]]:
+    return (frame.layers for frame in frames_of(listener) if not frame.outgoing)
+
+
+def frames_of(listener: socket.socket) -> Iterator[Frame]:
+    """The IP packets that have come to a listener by now."""
     while True:
         try:
             data, (_, _, kind, hardware, _) = listener.recvfrom(65535)
@@ -105,14 +127,14 @@ def _incoming(listener: socket.socket) -> Iterator[tuple[Layer, ...]]:
             if error.errno != errno.ENETDOWN:
                 raise
             return
-        if kind == OUTGOING:
-            continue
         first: Any = Ether
         if hardware in WITHOUT_LINK_HEADER:
             first = IP if data[0] >> 4 == 4 else IPv6
-        layers = tuple(_layers(first(data)))
+        parsed = first(data)
+        layers = tuple(_layers(parsed))
         if layers:
-            yield layers
+            flags = int(parsed[TCP].flags) if TCP in parsed else None
+            yield Frame(outgoing=kind == OUTGOING, layers=layers, tcp_flags=flags)
 
 
 def _layers(frame: Any) -> Iterator[Layer]:
@@ -161,7 +183,7 @@ def _with_header(layer: Layer, header: Any) -> Layer:
     return layer
 
 
-def told(path: Path, *places: str) -> list[Seen]:
+def told(path: Way, *places: str) -> list[Seen]:
     """Where the trace says that the packet came in, of these `namespace/device` places."""
     seen = []
     packet: Packet | None = None

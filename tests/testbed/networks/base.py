@@ -1,10 +1,11 @@
 """What a pod network has to say for itself, and what several of them share."""
 
+import json
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from testbed.addresses import AddressPlan
 from testbed.spec import NodeSpec
@@ -18,10 +19,16 @@ class NetworkDaemon:
 
     name: str
     command: tuple[str, ...]
-    files: Mapping[Path, Mapping[str, Any]]
-    """What it reads, as JSON."""
+    files: Mapping[Path, Mapping[str, Any] | str]
+    """What it reads: text as it is, all else as JSON."""
     signs: tuple[Path, ...] = ()
     """Files that are there when pods can be plugged in."""
+
+    def write_files(self) -> None:
+        """What it reads."""
+        for path, content in self.files.items():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(content if isinstance(content, str) else json.dumps(content, indent=1))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,6 +97,14 @@ class PodNetwork(Protocol):
 
     def manifests(self, plan: AddressPlan) -> Iterable[Mapping[str, Any]]:
         """Kubernetes objects that must be there before its daemons start."""
+
+
+@runtime_checkable
+class RunsOnRouter(Protocol):
+    """A pod network that has a program on the router, too."""
+
+    def router_daemon(self, plan: AddressPlan, folder: Path) -> NetworkDaemon:
+        """What runs there, with its files in this folder."""
 
 
 def host_local(place: NodePlace) -> dict[str, Any]:
