@@ -5,13 +5,16 @@ from collections.abc import Iterable, Iterator
 from functools import partial
 from typing import Any
 
+from cluster.prediction import Said, packetpath
+from cluster.stage import install_agent
+
 from testbed.cluster import Cluster
 from testbed.control import Node, Place
 from testbed.traffic import Reached, TimedOut, attempt, pods_reached
 from testbed.waiting import wait_until
 from testbed.workloads import TCP_PORT, Server
 
-SERVERS = {"closed-node1": "node1", "closed-node2": "node2"}
+SERVERS = {f"closed-{node}": node for node in ("node1", "node2", "node3")}
 CLIENTS = {"friend": "node1", "other": "node1", "mute": "node1"}
 RULES = ("iptables-nft", "iptables-legacy")
 FEW = 16
@@ -32,6 +35,27 @@ def policies(namespace: str) -> tuple[dict[str, Any], ...]:
         policy(namespace, "allow", podSelector={"matchLabels": {"app": "web"}}, ingress=[rule]),
         policy(namespace, "mute", podSelector={"matchLabels": {"app": "mute"}}, policyTypes=["Egress"]),
     )
+
+
+SPACE = "guarded"
+RAISED: dict[str, str] = {}
+"""Per cluster: the Service's address."""
+
+
+def guarded_service(cluster: Cluster) -> str:
+    """The address of a Service with a server on each node, which only `friend` may ask; made once per cluster."""
+    name = cluster.spec.name
+    if name not in RAISED:
+        install_agent(cluster)
+        if SPACE not in {each["metadata"]["name"] for each in cluster.kube.list("Namespace")}:
+            cluster.create_namespace(SPACE)
+        RAISED[name] = raise_guard(cluster, SPACE)
+    return RAISED[name]
+
+
+def ask(cluster: Cluster, client: str, target: str = "svc/web:http", expect: int | None = None) -> Said:
+    """The path of a client's connection."""
+    return packetpath(cluster, target, "-n", SPACE, "--from", f"pod/{client}", expect=expect)
 
 
 def raise_guard(cluster: Cluster, namespace: str) -> str:
@@ -60,12 +84,17 @@ def raise_guard(cluster: Cluster, namespace: str) -> str:
 def _reaches_all(cluster: Cluster, namespace: str, name: str, address: str) -> bool:
     if not cluster.kube.get("Pod", name, namespace).get("status", {}).get("podIP"):
         return False
-    tries = attempt(cluster.pod(namespace, name), address, 80, count=24, timeout_seconds=0.5)
+    tries = attempt(cluster.pod(namespace, name), address, 80, count=36, timeout_seconds=0.5)
     return set(pods_reached(tries)) == set(SERVERS) and all(isinstance(each, Reached) for each in tries)
 
 
 def _is_stopped(cluster: Cluster, namespace: str, name: str, address: str) -> bool:
     return all_lost(cluster.pod(namespace, name), address, 80, seconds=0.5)
+
+
+def ends_in(path: dict[str, Any]) -> str:
+    """The pod to which the path leads, by its address."""
+    return str(path["packet"]["destination"])
 
 
 def all_lost(place: Place, address: str, port: int, seconds: float = 1) -> bool:

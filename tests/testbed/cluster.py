@@ -4,6 +4,8 @@ import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import partial
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
@@ -171,6 +173,19 @@ class Cluster:
             list(pool.map(lambda node: node.load_images([archive]), self.runtimes))
 
 
+def _applied(kube: Kube, manifest: Mapping[str, Any]) -> bool:
+    """Whether the API server takes it: a kind that was just defined is not known at once."""
+    try:
+        kube.apply(manifest)
+    except KeyError:
+        return False
+    except KubeError as error:
+        if error.code != HTTPStatus.NOT_FOUND:
+            raise
+        return False
+    return True
+
+
 def _plugs(node: NodeRuntime) -> bool:
     """Whether a node's pod network can take pods, as far as it says."""
     daemon = network(node.plan.spec.network).daemon(node.place)
@@ -220,10 +235,9 @@ def _brought_up(record: Record) -> Cluster:
         build.say(f"API server ready after {time.monotonic() - started:.1f} s")
         for component in others:
             component.start()
-        cluster.kube.apply(
-            *network(cluster.spec.network).manifests(cluster.plan),
-            *(node_object(cluster.plan, node) for node in cluster.spec.nodes),
-        )
+        for manifest in network(cluster.spec.network).manifests(cluster.plan):
+            wait_until(f"{manifest['kind']}s are served", partial(_applied, cluster.kube, manifest))
+        cluster.kube.apply(*(node_object(cluster.plan, node) for node in cluster.spec.nodes))
         for each in nodes:
             each.result()
     build.say(f"Images loaded after {time.monotonic() - started:.1f} s")

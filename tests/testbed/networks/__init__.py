@@ -3,16 +3,16 @@
 from testbed.networks.base import PodNetwork
 from testbed.networks.bgp import Bgp
 from testbed.networks.bridge import Bridge
-from testbed.networks.calico import CALICO_VXLAN
+from testbed.networks.calico import CALICO_BGP, CALICO_VXLAN
 from testbed.networks.flannel import FLANNEL_HOSTGW, FLANNEL_IPIP, FLANNEL_VXLAN, FLANNEL_WIREGUARD
 from testbed.networks.ptp import PointToPoint
 
 NETWORKS: tuple[PodNetwork, ...] = (Bridge(), FLANNEL_HOSTGW, FLANNEL_VXLAN, PointToPoint())
 """Those that run on every kernel with network namespaces."""
+ENFORCING_NETWORKS: tuple[PodNetwork, ...] = (CALICO_BGP, CALICO_VXLAN)
+"""Those that also enforce policies."""
 ROUTING_NETWORKS: tuple[PodNetwork, ...] = (Bgp(),)
 """Those whose nodes and router tell each other the ways; not in the matrix, whose proxies know nothing of it."""
-ENFORCING_NETWORKS: tuple[PodNetwork, ...] = (CALICO_VXLAN,)
-"""Those that also enforce policies."""
 SPECIAL_NETWORKS: tuple[PodNetwork, ...] = (FLANNEL_IPIP, FLANNEL_WIREGUARD)
 """Those that need devices which a kernel may lack; the virtual machine's has them."""
 
@@ -31,4 +31,4 @@ def names() -> list[str]:
 
 
 def _all() -> tuple[PodNetwork, ...]:
-    return (*NETWORKS, *ROUTING_NETWORKS, *ENFORCING_NETWORKS, *SPECIAL_NETWORKS)
+    return (*NETWORKS, *ENFORCING_NETWORKS, *ROUTING_NETWORKS, *SPECIAL_NETWORKS)

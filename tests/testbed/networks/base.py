@@ -21,6 +21,8 @@ class NetworkDaemon:
     command: tuple[str, ...]
     files: Mapping[Path, Mapping[str, Any] | str]
     """What it reads: text as it is, all else as JSON."""
+    signs: tuple[Path, ...] = ()
+    """Files that are there when pods can be plugged in."""
 
     signs: tuple[Path, ...] = ()
     """Files that are there when pods can be plugged in."""
@@ -28,6 +30,7 @@ class NetworkDaemon:
     def write_files(self) -> None:
         """What it reads."""
         for path, content in self.files.items():
+            path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(content if isinstance(content, str) else json.dumps(content, indent=1))
 
 

@@ -109,6 +109,17 @@ class Bgp:
         return _daemon(folder, text)
 
 
+def listener(plan: AddressPlan, folder: Path, own: int, other: int) -> NetworkDaemon:
+    """A router that hears from every node where pods are (IPv4), and tells nobody."""
+    text = HEAD.format(id=_identity(plan, 1, 0)) + KERNEL.format(v=4)
+    for node in plan.spec.nodes:
+        here, there = plan.lan(node.subnet, 4)[1], plan.node(node, 4)
+        text += SESSION.format(
+            name=node.name, here=here, own=own, there=there, other=other, v=4, export="none"
+        )
+    return _daemon(folder, text)
+
+
 def _identity(plan: AddressPlan, subnet: int, host: int) -> Address:
     """An IPv4 address that no other speaker has, whatever the cluster's IP versions."""
     return plan.lan(subnet, 4)[10 + host]

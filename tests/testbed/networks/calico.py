@@ -1,21 +1,28 @@
 """Calico, with its real programs on every node: it enforces policies, by chains of iptables.
 
 Felix writes routes, rules and ipsets; the CNI plugin makes each pod a veth pair whose end on the node answers ARP for
-every address, with addresses in blocks of 64 from `calico-ipam`. `calico-vxlan` wraps packets between nodes in UDP.
+every address, with addresses in blocks of 64 from `calico-ipam`. `calico-vxlan` wraps packets between nodes in UDP;
+in `calico-bgp` (IPv4) they go as they are: bird, configured by Calico's confd, tells all nodes and the router the blocks.
 Felix works with the node's own iptables: nft, or legacy where kube-proxy does.
 """
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
+from testbed import bird
 from testbed.addresses import AddressPlan, interface
 from testbed.images import program_path
 from testbed.modules import custom_resources, module_folder
 from testbed.networks.base import NetworkDaemon, NodePlace, Rule, config_list
+from testbed.networks.bgp import listener
 from testbed.spec import Proxy
 
 FAMILIES = {4: "", 6: "6"}
+CONFD, CONTROL = Path("/etc/calico/confd"), "/run/calico/bird.ctl"
+NODES_AS, ROUTER_AS = 64512, 64600
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,8 +34,6 @@ class Calico:
     """As its manifest's CALICO_NETWORKING_BACKEND."""
     vxlan: str
     """Which packets between nodes are wrapped."""
-    daemons: tuple[tuple[str, ...], ...]
-    """What runs on a node: parts of our program."""
     crosses_subnets: bool = True
     link_kind: str | None = None
     program_sets: tuple[str, ...] = ("calico",)
@@ -71,16 +76,26 @@ class Calico:
         return NetworkDaemon(
             name="calico",
             command=(str(program_path("calico", "calico")), "node", str(settings)),
-            files={settings: {"Environment": self._environment(place), "Daemons": self.daemons}},
+            files={
+                settings: {"Environment": self._environment(place), "Daemons": self.daemons()},
+                **self.more_files(place),
+            },
             signs=(place.folder / "var/lib/calico/mtu",),
         )
 
     def manifests(self, plan: AddressPlan) -> Iterator[dict[str, Any]]:
         """Calico keeps all that it knows in custom resources."""
         del plan
-        return custom_resources(
-            module_folder("calico", "github.com/projectcalico/calico") / "libcalico-go/config/crd"
-        )
+        return custom_resources(_source() / "libcalico-go/config/crd")
+
+    def daemons(self) -> tuple[tuple[str, ...], ...]:
+        """What runs on a node: parts of our program, or other programs."""
+        return (("tunnels",), ("felix",))
+
+    def more_files(self, place: NodePlace) -> dict[Path, str]:
+        """What they read."""
+        del place
+        return {}
 
     def _environment(self, place: NodePlace) -> dict[str, str]:
         """The variables of the manifest's container, with the pools that the start-up routine makes."""
@@ -121,6 +136,53 @@ class Calico:
         return environment | {"CALICO_IPV4POOL_IPIP": "Never"}
 
 
-CALICO_VXLAN = Calico(
-    name="calico-vxlan", backend="vxlan", vxlan="Always", daemons=(("tunnels",), ("felix",))
-)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CalicoBgp(Calico):
+    """Without a tunnel: every node talks BGP with every other one and with the router, which only listens."""
+
+    def daemons(self) -> tuple[tuple[str, ...], ...]:
+        """As in Calico's image."""
+        speaker = str(bird.program(package=bird.OLD_PACKAGE))
+        return (
+            ("felix",),
+            ("confd", str(CONFD)),
+            (speaker, "-d", "-c", str(CONFD / "config/bird.cfg"), "-s", CONTROL),
+        )
+
+    def more_files(self, place: NodePlace) -> dict[Path, str]:
+        """The templates of its image, for IPv4, but for two words of Calico's BIRD and its way to tell BIRD of a change."""
+        source, target = _source() / "confd/etc/calico/confd", place.folder / CONFD.relative_to("/")
+        files = {target / "config/.keep": ""}
+        reload = f"{bird.program('birdcl', bird.OLD_PACKAGE)} -s {CONTROL} configure || true"
+        for each in (*source.glob("conf.d/bird[._]*"), *source.glob("templates/bird[._]*")):
+            text = each.read_text().replace("sv hup bird || true", reload)
+            lines = (line for line in text.splitlines() if not re.match("check_cmd|.*krt_tunnel", line))
+            files[target / each.relative_to(source)] = "\n".join(lines) + "\n"
+        return files
+
+    def manifests(self, plan: AddressPlan) -> Iterator[dict[str, Any]]:
+        """Each node has the router of its subnet as a peer."""
+        yield from Calico.manifests(self, plan)
+        for node in plan.spec.nodes:
+            yield {
+                "apiVersion": "crd.projectcalico.org/v1",
+                "kind": "BGPPeer",
+                "metadata": {"name": f"router-of-{node.name}"},
+                "spec": {
+                    "node": node.name,
+                    "peerIP": str(plan.lan(node.subnet, 4)[1]),
+                    "asNumber": ROUTER_AS,
+                },
+            }
+
+    def router_daemon(self, plan: AddressPlan, folder: Path) -> NetworkDaemon:
+        """A session with every node."""
+        return listener(plan, folder, own=ROUTER_AS, other=NODES_AS)
+
+
+def _source() -> Path:
+    return module_folder("calico", "github.com/projectcalico/calico")
+
+
+CALICO_VXLAN = Calico(name="calico-vxlan", backend="vxlan", vxlan="Always")
+CALICO_BGP = CalicoBgp(name="calico-bgp", backend="bird", vxlan="Never")
