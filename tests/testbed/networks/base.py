@@ -24,9 +24,6 @@ class NetworkDaemon:
     signs: tuple[Path, ...] = ()
     """Files that are there when pods can be plugged in."""
 
-    signs: tuple[Path, ...] = ()
-    """Files that are there when pods can be plugged in."""
-
     def write_files(self) -> None:
         """What it reads."""
         for path, content in self.files.items():
