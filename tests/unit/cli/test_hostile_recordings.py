@@ -83,7 +83,7 @@ SNAPSHOTS: dict[str, tuple[Callable[[], bytes], str]] = {
     "a bit flipped in its middle": (lambda: flipped(node(), len(node()) // 2), "damaged"),
     "a bit flipped in its checksum": (lambda: flipped(node(), len(node()) - 1), "damaged"),
     "newer": (lambda: MAGIC + bytes([SCHEMA + 1]) + node()[8:], "newer packetpath"),
-    "of no schema that ever was": (lambda: MAGIC + b"\0" + node()[8:], "does not fit its schema"),
+    "of no schema that ever was": (lambda: MAGIC + b"\0" + node()[8:], "not a packetpath snapshot"),
     "a bomb of zeros": (lambda: squeezed(bytes(1 << 28)), "unfolds to more than"),
     "a bomb of empty maps": (
         lambda: squeezed(b"\xdd\x08\0\0\0" + b"\x80" * (1 << 27)),
