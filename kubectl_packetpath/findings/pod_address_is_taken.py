@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from kubectl_packetpath.cluster.answer import Answer, Answered
 from kubectl_packetpath.findings.base import Finding, Problem, Severity
 from kubectl_packetpath.findings.sight import api
-from kubectl_packetpath.trace import Fact, Step, StepKind
+from kubectl_packetpath.trace import Fact, Step, StepKind, Verdict
 
 PROBLEM = Problem(
     code="PP312",
@@ -29,9 +29,9 @@ def look(answer: Answer, way: Answered) -> Iterator[Finding]:
         known = answer.cluster.pod(space, name) if slash else None
         if path.weight == 0 or known is None or known.host_network or owner is None or owner == known:
             continue
-        if path.ending.verdict.family == "unknown" or path.packet.innermost.destination in known.addresses:
-            continue
         address = path.packet.innermost.destination
+        if path.ending.verdict not in {Verdict.DELIVERED, Verdict.REFUSED} or address in known.addresses:
+            continue
         yield PROBLEM.found(
             owner.full_name,
             f"{address} is the pod {owner.full_name} by the API, and {taker} on {hop.node} takes what is sent there",

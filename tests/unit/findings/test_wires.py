@@ -155,3 +155,12 @@ def test_another_pod_takes_it() -> None:
 def test_the_right_pod_takes_it() -> None:
     """As nearly always."""
     assert found("PP312", first(), delivered(first(), 3, ONE)) == ()
+
+
+def test_a_packet_that_never_left_its_sender() -> None:
+    """Who loses it does not take it."""
+    path = lost_on_the_way_to(first(), 3, Verdict.NO_NEIGHBOUR, "nobody answers")
+    hop = replace(path.hops[-1], namespace="default/client-1")
+    path = replace(path, hops=(*path.hops[:-1], hop))
+
+    assert found("PP312", first(), path) == ()
