@@ -20,7 +20,7 @@ def read_announcements(api: Api) -> Objects:
     missing: list[dict[str, Any]] = []
     for plural, how in KINDS.items():
         try:
-            found = api.list(f"{ROOT}/{plural}")
+            found = list(api.list(f"{ROOT}/{plural}"))
         except ApiError as error:
             if error.status not in {FORBIDDEN, NOT_FOUND}:
                 raise
@@ -55,7 +55,7 @@ def _speakers(api: Api, homes: set[str]) -> Iterator[tuple[tuple[str, str], bool
     """Whether the pods of the speakers' namespaces are ready; nothing where they may not be read."""
     for home in sorted(homes - {""}):
         try:
-            pods = api.list(f"/api/v1/namespaces/{home}/pods")
+            pods = list(api.list(f"/api/v1/namespaces/{home}/pods"))
         except ApiError as error:
             if error.status not in {FORBIDDEN, NOT_FOUND}:
                 raise

@@ -161,5 +161,6 @@ def test_nobody_answers_questions(cluster: Cluster, shop: str) -> None:
 
 
 def _without_dns(said: Said) -> Said | None:
+    assert said.out, said.err
     (request,) = json.loads(said.out)["requests"]
     return said if request["connections"][0]["answer"]["verdict"] == "NO_BACKEND" else None

@@ -21,5 +21,10 @@ def overlay(name: str) -> Cluster:
     return cluster
 
 
-CLUSTERS: dict[str, Callable[[str], Cluster]] = {"overlay": overlay}
+def routed(name: str) -> Cluster:
+    """Pods' networks announced by BGP (bird on every node and on the router), kube-proxy with iptables."""
+    return Cluster.up(ClusterSpec.of(name, nodes=2, proxy="iptables-nft", network="bgp"))
+
+
+CLUSTERS: dict[str, Callable[[str], Cluster]] = {"overlay": overlay, "routed": routed}
 """By the name of the recording."""
