@@ -31,6 +31,9 @@ KERNEL = """protocol kernel kernel{v} {{ ipv{v} {{ import none; export where sou
 """
 PODS = """protocol static pods{v} {{ ipv{v}; route {network} blackhole; }}
 """
+DIRECT = """protocol direct { ipv4; }
+"""
+"""A speaker of the same AS is reached by a next hop, which has to be known."""
 SESSION = """protocol bgp {name} {{
   local {here} as {own};
   neighbor {there} as {other};
@@ -111,7 +114,7 @@ class Bgp:
 
 def listener(plan: AddressPlan, folder: Path, own: int, other: int) -> NetworkDaemon:
     """A router that hears from every node where pods are (IPv4), and tells nobody."""
-    text = HEAD.format(id=_identity(plan, 1, 0)) + KERNEL.format(v=4)
+    text = HEAD.format(id=_identity(plan, 1, 0)) + KERNEL.format(v=4) + DIRECT
     for node in plan.spec.nodes:
         here, there = plan.lan(node.subnet, 4)[1], plan.node(node, 4)
         text += SESSION.format(

@@ -22,7 +22,7 @@ from testbed.spec import Proxy
 
 FAMILIES = {4: "", 6: "6"}
 CONFD, CONTROL = Path("/etc/calico/confd"), "/run/calico/bird.ctl"
-NODES_AS, ROUTER_AS = 64512, 64600
+AS = 64512
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -153,9 +153,8 @@ class CalicoBgp(Calico):
         """The templates of its image, for IPv4, but for two words of Calico's BIRD and its way to tell BIRD of a change."""
         source, target = _source() / "confd/etc/calico/confd", place.folder / CONFD.relative_to("/")
         files = {target / "config/.keep": ""}
-        reload = f"{bird.program('birdcl', bird.OLD_PACKAGE)} -s {CONTROL} configure || true"
         for each in (*source.glob("conf.d/bird[._]*"), *source.glob("templates/bird[._]*")):
-            text = each.read_text().replace("sv hup bird || true", reload)
+            text = each.read_text().replace("sv hup bird", "pkill -HUP -x bird")
             lines = (line for line in text.splitlines() if not re.match("check_cmd|.*krt_tunnel", line))
             files[target / each.relative_to(source)] = "\n".join(lines) + "\n"
         return files
@@ -171,13 +170,13 @@ class CalicoBgp(Calico):
                 "spec": {
                     "node": node.name,
                     "peerIP": str(plan.lan(node.subnet, 4)[1]),
-                    "asNumber": ROUTER_AS,
+                    "asNumber": AS,
                 },
             }
 
     def router_daemon(self, plan: AddressPlan, folder: Path) -> NetworkDaemon:
         """A session with every node."""
-        return listener(plan, folder, own=ROUTER_AS, other=NODES_AS)
+        return listener(plan, folder, own=AS, other=AS)
 
 
 def _source() -> Path:
