@@ -60,4 +60,4 @@ def test_what_a_policy_denies_is_lost_on_the_servers_node(cluster: Cluster, addr
     assert set(predicted(said.paths)) == {("lost",)}
     assert {path["hops"][-1]["node"] for path in said.paths} == set(SERVERS.values())
     assert all("Drop if no policies passed packet" in last_rule(path)["text"] for path in said.paths)
-    assert said.found == {"policies-deny"}
+    assert "policies-deny" in said.found
