@@ -19,10 +19,18 @@ def address(cluster: Cluster) -> str:
 
 
 def test_packets_go_as_they_are(cluster: Cluster, address: str) -> None:
-    """To the same node, to one beside it, and through the router to one on the other subnet."""
-    said = ask(cluster, "friend", expect=0)
+    """To the same node, to one beside it, and through the router to one on the other subnet.
 
-    assert_agreement(predicted(said.paths), observed(cluster, cluster.pod(SPACE, "friend"), address, 80))
+    What the router does is not seen, so that way is an assumption, with an exit code that says so.
+    """
+    said = ask(cluster, "friend", expect=3)
+    far = str(cluster.pod(SPACE, "closed-node3").address(4))
+    expected = predicted(said.paths)
+    assert [end[1] for end, weight in expected.items() if weight is None] == [far]
+    rest = 1 - sum(filter(None, expected.values()))
+    expected = {end: rest if weight is None else weight for end, weight in expected.items()}
+
+    assert_agreement(expected, observed(cluster, cluster.pod(SPACE, "friend"), address, 80))
     assert not any({"encapsulated", "decapsulated"} & kinds(path) for path in said.paths)
 
 
@@ -31,7 +39,7 @@ def test_the_routes_are_birds(cluster: Cluster) -> None:
     """The route that sends a packet off the node is one that bird learned, by the very next hop."""
     router, beside = cluster.plan.lan(1, 4)[1], cluster.node("node2").address()
     hops = {"closed-node2": beside, "closed-node3": router}
-    paths = {ends_in(path): path for path in ask(cluster, "friend", expect=0).paths}
+    paths = {ends_in(path): path for path in ask(cluster, "friend", expect=3).paths}
     for name in SERVERS:
         pod = cluster.pod(SPACE, name).address(4)
         learned = [
@@ -49,7 +57,7 @@ def test_what_a_policy_denies_is_lost_on_the_servers_node(cluster: Cluster, addr
     assert all_lost(cluster.pod(SPACE, "other"), address, 80)
     said = ask(cluster, "other", expect=1)
 
-    assert predicted(said.paths) == {("lost",): pytest.approx(1.0)}
+    assert set(predicted(said.paths)) == {("lost",)}
     assert {path["hops"][-1]["node"] for path in said.paths} == set(SERVERS.values())
     assert all("Drop if no policies passed packet" in last_rule(path)["text"] for path in said.paths)
-    assert said.found == {"policies-deny"}
+    assert "policies-deny" in said.found
