@@ -1,8 +1,8 @@
-"""Runs the tests marked `vm` inside of the virtual machine, all in one boot, and reports them as if they ran here.
+"""Runs the tests marked `vm` inside of the virtual machine, and reports them as if they ran here.
 
-Outside, the machine boots when the session begins and another pytest runs them all in it, beside the other tests, for
-it keeps little more than one processor busy; there they are ordinary tests, with the same fixtures. Their reports are
-told last. What they leave in the folder `results` is kept on the host (see RESULTS).
+Outside, the machine boots when the session begins and another pytest runs those without a cluster in it, beside the
+other tests, for it keeps little more than one processor busy; there they are ordinary tests, with the same fixtures.
+Those with a cluster have a second boot, alone on the machine, when all others are over. Their reports are told last. What they leave in the folder `results` is kept on the host (see RESULTS).
 """
 
 import json
@@ -55,31 +55,37 @@ class Guest:
 
 
 class Host:
-    """Boots the virtual machine when a session begins that needs it, and passes its reports on at the end."""
+    """Boots the virtual machine, once beside the other tests and once after them, and passes its reports on."""
 
     def __init__(self) -> None:
-        self.batch: Batch | None = None
+        self.batches: dict[bool, Batch] = {}
+        """By whether they bring up clusters."""
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> Generator[None]:
-        """Such tests come last, and the first of them waits for all."""
+        """Such tests come last, those with a cluster at the very end; the first of each kind waits for all of it."""
         yield
-        items.sort(key=_is_for_guest)
+        items.sort(key=lambda item: (_is_for_guest(item), _is_for_guest(item) and _has_cluster(item)))
         for item in filter(_is_for_guest, items):
             item.add_marker(pytest.mark.timeout(TIMEOUT_SECONDS + 60))
 
     def pytest_runtestloop(self, session: pytest.Session) -> None:
-        """All of them at once, in the background."""
-        chosen = [each.nodeid for each in session.items if _is_for_guest(each)]
-        if chosen and not session.config.option.collectonly and _why_not() is None:
-            self.batch = Batch(session.config, chosen)
-            self.batch.start()
+        """Those without a cluster begin at once, in the background."""
+        if session.config.option.collectonly or _why_not() is not None:
+            return
+        for clusters in (False, True):
+            chosen = [e.nodeid for e in session.items if _is_for_guest(e) and _has_cluster(e) == clusters]
+            if chosen:
+                self.batches[clusters] = Batch(session.config, chosen)
+        if False in self.batches:
+            self.batches[False].start()
 
     def pytest_runtest_protocol(self, item: pytest.Item, nextitem: pytest.Item | None) -> bool | None:
         """Nothing of such a test runs here; where the machine cannot run, the test is skipped as usual."""
-        if not _is_for_guest(item) or self.batch is None:
+        batch = self.batches.get(_has_cluster(item)) if _is_for_guest(item) else None
+        if batch is None:
             return None
-        reports = self.batch.reports()
+        reports = batch.reports()
         item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
         for report in reports.get(item.nodeid) or [_lost(item)]:
             item.ihook.pytest_runtest_logreport(report=report)
@@ -106,7 +112,9 @@ class Batch(threading.Thread):
             self.error = error
 
     def reports(self) -> dict[str, list[pytest.TestReport]]:
-        """How each test went, once all of them are over."""
+        """How each test went, once all of them are over; they begin now if they have not."""
+        if self.ident is None:
+            self.start()
         self.join()
         if self.error is not None:
             raise self.error
@@ -115,6 +123,10 @@ class Batch(threading.Thread):
 
 def _is_for_guest(item: pytest.Item) -> bool:
     return item.get_closest_marker(MARKER) is not None
+
+
+def _has_cluster(item: pytest.Item) -> bool:
+    return item.get_closest_marker("cluster") is not None
 
 
 def _why_not() -> str | None:
