@@ -77,6 +77,12 @@ class _Maker:
             if arrives_at is not None:
                 yield Start(kind=TargetKind.OUTSIDE, node=node.name, address=client), arrives_at
 
+    def enter_at(self, node: Node) -> None:
+        """What comes from outside to a node's own address comes in there, unless the user names other nodes."""
+        given = self.wish.start
+        if given is not None and given.kind is TargetKind.OUTSIDE and not self.wish.nodes:
+            self.wish = replace(self.wish, nodes=(node.name,))
+
     def note(self, text: str) -> None:
         """Say something once."""
         if text not in self.notes:
@@ -267,6 +273,7 @@ def _node_questions(maker: _Maker, node: Node) -> Iterator[Question]:
     if not port.isdigit():
         raise AskError(f"A node's port is a number, not {port}.", f"kubectl packetpath node/{node.name}:22")
     versions = dict.fromkeys(address.version for address in node.addresses)
+    maker.enter_at(node)
     for version in versions:
         if (address := node.address(version)) is not None:
             question = _plain("Node", address, int(port), maker.wish.protocol)
@@ -290,9 +297,8 @@ def _address_questions(maker: _Maker) -> Iterator[Question]:
     question = _plain("Address", target.address, int(target.port), maker.wish.protocol)
     question = _recognised(maker.cluster, question)
     own = maker.cluster.node_with(target.address)
-    given = maker.wish.start
-    if own is not None and given is not None and given.kind is TargetKind.OUTSIDE and not maker.wish.nodes:
-        maker.wish = replace(maker.wish, nodes=(own.name,))
+    if own is not None:
+        maker.enter_at(own)
     yield from maker.from_everywhere(question)
 
 

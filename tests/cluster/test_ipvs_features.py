@@ -70,7 +70,7 @@ def _settle(stage: Stage) -> None:
     address = _address(stage, "canary")
     for node in stage.cluster.nodes:
         wait_until(f"{node.name} knows the newest Service", partial(_reaches, node, address))
-        wait_for_sync(node)
+    wait_for_sync(stage.cluster.nodes)
 
 
 def _reaches(node: Node, address: Address) -> bool:
@@ -140,8 +140,9 @@ def _address(stage: Stage, service: str) -> Address:
 
 def from_outside(world: World, node: str, address: Address, port: int) -> dict[Any, Any]:
     """What is said of the client outside that comes by this node."""
-    packet = asked(address, port, source=world.stage.cluster.plan.client(4))
-    return world.said(Place(kind=PlaceKind.OUTSIDE, node=node), packet)
+    cluster = world.stage.cluster
+    place = Place(kind=PlaceKind.OUTSIDE, node=node, addresses=(cluster.node(node).address(),))
+    return world.said(place, asked(address, port, source=cluster.plan.client(4)))
 
 
 @pytest.mark.parametrize("node", NODES)

@@ -147,7 +147,7 @@ def _run(config: pytest.Config, chosen: Sequence[str]) -> dict[str, list[pytest.
                 "no:cacheprovider",
                 "-p",
                 "no:randomly",
-                "--maxfail=4",
+                "--maxfail=10",
                 "--timeout=1500",
                 *chosen,
             ],
