@@ -53,6 +53,9 @@ def path(
             help="Length of the IP packet, which must not be cut.",
         ),
     ] = 60,
+    mtu: Annotated[
+        bool, typer.Option("--mtu", help="Also find the longest packet that arrives, and what limits it.")
+    ] = False,
     host: Annotated[
         str, typer.Option("--host", metavar="NAME", help="HTTP: ask for this host.", rich_help_panel=HTTP)
     ] = "",
@@ -96,6 +99,7 @@ def path(
                 nodes=tuple(node or ()),
                 protocol=protocol.value if protocol else "",
                 size_bytes=size,
+                with_budget=mtu,
             )
 
         def http_wish_in(home: str) -> "HttpWish":

@@ -11,6 +11,7 @@ from kubectl_packetpath.cluster.question import Question
 from kubectl_packetpath.packet import Address
 from kubectl_packetpath.snapshot.state import NodeState
 from kubectl_packetpath.trace import Path, Trace, Verdict
+from kubectl_packetpath.walk.budget import Budget
 
 WORST_FIRST = ("lost", "unknown", "arrived")
 ANYWHERE = {"Address", "Packet"}
@@ -27,6 +28,9 @@ class Answered:
     """What policies say of each path of the trace; empty: nobody asked."""
     flows: tuple[Existing, ...] = ()
     """Existing connections to the same address and port on the node where this way begins, the pinned ones first."""
+
+    budget: Budget | None = None
+    """How long packets may be; None: nobody asked, or none arrives."""
 
     def policy_of(self, path: Path) -> Judged | None:
         """What policies say of one of the paths."""

@@ -94,6 +94,8 @@ class Wish:
     """tcp, udp, sctp, or empty: whatever the target says."""
     size_bytes: int = PACKET_BYTES
     """Length of the IP packet, headers included."""
+    with_budget: bool = False
+    """Also find how long a packet may be."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,3 +105,5 @@ class Expansion:
     questions: tuple[Question, ...]
     notes: tuple[str, ...] = ()
     service: Service | None = None
+    with_budget: bool = False
+    """Also find how long a packet may be, of every question."""

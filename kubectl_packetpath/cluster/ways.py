@@ -118,7 +118,7 @@ def expand(cluster: Cluster, wish: Wish) -> Expansion:
         start = wish.start or "anywhere"
         raise AskError(f"There is no way from {start} to {wish.target}.", _why_no_way(service))
     sized = tuple(replace(question, size_bytes=wish.size_bytes) for question in questions)
-    return Expansion(questions=sized, notes=tuple(maker.notes), service=service)
+    return Expansion(questions=sized, notes=tuple(maker.notes), service=service, with_budget=wish.with_budget)
 
 
 def _why_no_way(service: Service | None) -> str:

@@ -99,6 +99,7 @@ def _signature(answer: Answer, way: Answered) -> Iterable[object]:
         key = (*_ending(path, way, names), shape_of(way, path))
         before = ends.get(key, Fraction(0))
         ends[key] = None if before is None or path.weight is None else before + path.weight
+    yield None if way.budget is None else way.budget.packet_bytes
     yield frozenset((key, None if w is None else round(float(w), 6)) for key, w in ends.items())
 
 

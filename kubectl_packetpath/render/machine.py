@@ -16,6 +16,7 @@ from kubectl_packetpath.render.flows import flow_of
 from kubectl_packetpath.render.policies import enforcement_of, sides_of
 from kubectl_packetpath.render.style import Style, clean
 from kubectl_packetpath.trace import Hop, Path, Step
+from kubectl_packetpath.walk.budget import Budget
 
 JSON_SCHEMA = 1
 """Rises only with a change that a reader could trip over; new keys may come at any time."""
@@ -52,8 +53,18 @@ def _way(answer: Answer, way: Answered) -> Json:
         "paths": [_path(path) | _policies(way, path) for path in paths],
         "findings": [finding_of(each) for each in findings(answer, way)],
         "flows": [flow_of(each) for each in way.flows],
+        **({} if way.budget is None else {"mtu": _budget(way.budget)}),
         "unknown": list(dict.fromkeys(clean(text) for path in paths for text in _not_known(way, path))),
         "nodes_missing": _missing(answer.nodes_missing, touched),
+    }
+
+
+def _budget(budget: Budget) -> Json:
+    return {
+        "packet_bytes": budget.packet_bytes,
+        "payload_bytes": budget.payload_bytes,
+        "limit": clean(budget.limit) or None,
+        "pieces_from_bytes": budget.pieces_from,
     }
 
 

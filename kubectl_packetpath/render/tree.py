@@ -75,6 +75,7 @@ class Tree:
         whole = len(found) == 1 and len(found[0].paths) == 1
         if whole:
             yield from self._path(way, found[0].example, found[0].example.hops, "  ")
+            yield from self._budget(way)
             yield from self._found(group)
             return
         for hop in hops:
@@ -85,6 +86,7 @@ class Tree:
             yield self._branch_title(way, branch, "└─" if last else "├─")
             rest = branch.example.hops[len(hops) :]
             yield from self._path(way, branch.example, rest, "     " if last else "│    ")
+        yield from self._budget(way)
         yield from self._found(group)
 
     def _brief(self, group: Group) -> Iterator[str]:
@@ -93,6 +95,20 @@ class Tree:
         yield from self._starts(group)
         for branch in branches(group.example):
             yield self._branch_title(group.example, branch, " ")
+        yield from self._budget(group.example)
+
+    def _budget(self, way: Answered) -> Iterator[str]:
+        """The longest packet, where it was asked for."""
+        found = way.budget
+        if found is None:
+            return
+        if found.packet_bytes is None:
+            yield from self._under(f"not even the shortest packet fits: {clean(found.limit)}", "  ", str)
+            return
+        text = f"longest packet: {found.packet_bytes} bytes ({found.payload_bytes} of them payload)"
+        yield from self._under(f"{text}; {clean(found.limit)}" if found.limit else text, "  ", str)
+        if found.pieces_from is not None:
+            yield from self._under(f"from {found.pieces_from} bytes on it is sent in pieces", "  ", str)
 
     def _choice(self, found: tuple[Branch, ...], place: int) -> Iterator[str]:
         """Who it is that chooses among the branches, where that is known."""

@@ -4,6 +4,7 @@ A bundle, the agents of a live cluster and a test's hand-made nodes are alike he
 """
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
 from fractions import Fraction
 from ipaddress import ip_address
 from typing import Protocol
@@ -20,7 +21,7 @@ from kubectl_packetpath.snapshot.state import NodeState
 from kubectl_packetpath.sources.enforcers import signs_of, with_policies
 from kubectl_packetpath.sources.flows import flows_wanted, with_flows
 from kubectl_packetpath.sources.naming import Namer
-from kubectl_packetpath.sources.rounds import walked
+from kubectl_packetpath.sources.rounds import World, budgets, walked
 from kubectl_packetpath.trace import Ending, Hop, Path, Step, StepKind, Trace, Verdict
 from kubectl_packetpath.walk.cluster import Cluster as WalkCluster
 from kubectl_packetpath.walk.cluster import Need, Place, PlaceKind, Query
@@ -66,6 +67,8 @@ def answer(target: str, expansion: Expansion, cluster: Cluster, supplier: Suppli
     enforced = enforcement(cluster.daemonsets, signs_of(ways, supplier.node))
     ways = with_policies(ways, cluster, enforced)
     ways = with_flows(ways, cluster, expansion.service, supplier.node)
+    if expansion.with_budget:
+        ways = _with_budgets(ways, cluster, supplier)
     missing = {name: why for name, why in supplier.missing.items() if name in touched}
     return Answer(
         target=target,
@@ -95,12 +98,22 @@ def _nowhere(question: Question) -> Trace:
 
 def traces_of(queries: Sequence[Query], cluster: Cluster, supplier: Supplier) -> list[Trace]:
     """The trace of each query; what all of them miss is fetched in one round."""
+    return walked(queries, _world(cluster, supplier), supplier.more)
+
+
+def _world(cluster: Cluster, supplier: Supplier) -> World:
     underlay = underlay_of(cluster)
-    return walked(
-        queries,
-        lambda: WalkCluster(nodes=_Nodes(supplier), underlay=underlay, missing=supplier.missing),
-        supplier.more,
+    return lambda: WalkCluster(nodes=_Nodes(supplier), underlay=underlay, missing=supplier.missing)
+
+
+def _with_budgets(ways: Sequence[Answered], cluster: Cluster, supplier: Supplier) -> list[Answered]:
+    """With the longest packet of each way by which packets arrive."""
+    arriving = [way for way in ways if way.family == "arrived"]
+    queries = [query_of(way.question) for way in arriving]
+    found = dict(
+        zip(map(id, arriving), budgets(queries, _world(cluster, supplier), supplier.more), strict=True)
     )
+    return [replace(way, budget=found.get(id(way))) for way in ways]
 
 
 class _Nodes(Mapping[str, NodeState]):

@@ -5,8 +5,10 @@ version) must cost an answer only where it matters: that walk ends UNKNOWN, and 
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import TypeVar
 
 from kubectl_packetpath.trace import Ending, Hop, Path, Step, StepKind, Trace, Verdict
+from kubectl_packetpath.walk.budget import Budget, budget
 from kubectl_packetpath.walk.cluster import Cluster, Need, NeedMoreError, Query, trace
 
 MOST_ROUNDS = 32
@@ -14,11 +16,29 @@ MOST_IN_VAIN = 3
 """Rounds that may bring nothing new before it is given up."""
 
 
-def walked(
-    queries: Sequence[Query], world: Callable[[], Cluster], more: Callable[[tuple[Need, ...]], None]
-) -> list[Trace]:
+World = Callable[[], Cluster]
+More = Callable[[tuple[Need, ...]], None]
+Missed = Mapping[int, tuple[Need, ...]]
+Found = TypeVar("Found")
+
+
+def walked(queries: Sequence[Query], world: World, more: More) -> list[Trace]:
     """The trace of each query; what all of them miss is fetched in one round."""
-    done: dict[int, Trace] = {}
+    done, missed = _fed(trace, queries, world, more)
+    return [done.get(number) or _unfinished(query, number, missed) for number, query in enumerate(queries)]
+
+
+def budgets(queries: Sequence[Query], world: World, more: More) -> list[Budget | None]:
+    """How long the packets of each query may be; None: the nodes' state keeps changing."""
+    done, _ = _fed(budget, queries, world, more)
+    return [done.get(number) for number in range(len(queries))]
+
+
+def _fed(
+    look: Callable[[Query, Cluster], Found], queries: Sequence[Query], world: World, more: More
+) -> tuple[dict[int, Found], Missed]:
+    """What is found of each query, by its number, and what the others still miss."""
+    done: dict[int, Found] = {}
     missed: dict[int, tuple[Need, ...]] = {}
     before: tuple[Need, ...] = ()
     in_vain = 0
@@ -29,7 +49,7 @@ def walked(
             if number in done:
                 continue
             try:
-                done[number] = trace(query, cluster)
+                done[number] = look(query, cluster)
             except NeedMoreError as missing:
                 missed[number] = missing.needs
                 needs = [*needs, *(need for need in missing.needs if need not in needs)]
@@ -38,10 +58,10 @@ def walked(
         if not needs or in_vain >= MOST_IN_VAIN:
             break
         more(before)
-    return [done.get(number) or _unfinished(query, number, missed) for number, query in enumerate(queries)]
+    return done, missed
 
 
-def _unfinished(query: Query, number: int, missed: Mapping[int, tuple[Need, ...]]) -> Trace:
+def _unfinished(query: Query, number: int, missed: Missed) -> Trace:
     """What can be said of a walk that was never given all that it touches."""
     needs = missed.get(number, ())
     node = needs[0].node if needs else query.place.node

@@ -84,9 +84,7 @@ class Parts:
 
     def known(self, address: object = None, device: str = "flannel.1") -> str:
         """What node1 knows of a neighbour: the tunnel's other end, if no other is named."""
-        return self.here.run(
-            ["ip", "neigh", "show", str(address or self.pods_of("node2")[0]), "dev", device]
-        )
+        return self.here.run(["ip", "neigh", "show", str(address or self.pods_of("node2")[0]), "dev", device])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -253,12 +251,15 @@ def test_the_mtu_of_a_tunnel(stage: Stage, told: bool) -> None:
     with fault(WrongMtu(place=parts.here, device="flannel.1", mtu=1300), *([] if told else [silent])):
         small = ask(stage, address, "--size", "1300", code=0)
         said = ask(stage, address, "--size", "1301", code=LOST)
+        (asked,) = ask(stage, address, "--mtu", code=0).ways
         seen = [sent(client, address, size) for size in (1300, 1301)]
     (path,) = said.paths
+    words = "its sender is told to send at most 1300 bytes" if told else "its sender is never told"
     assert seen == ["reached", TOLD if told else "timeout"]
     assert small.found == set()
+    assert (asked["mtu"]["packet_bytes"], asked["mtu"]["payload_bytes"]) == (1300, 1260)
+    assert words in asked["mtu"]["limit"]
     assert (path["verdict"], path["hops"][-1]["node"]) == ("TOO_BIG", "node1")
-    words = "its sender is told to send at most 1300 bytes" if told else "its sender is never told"
     assert words in path["reason"]
     assert said.found == {"packet-is-too-long"}
     assert evidence(said) == ["flannel.1 mtu 1300"]
