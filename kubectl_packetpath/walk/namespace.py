@@ -22,13 +22,13 @@ from kubectl_packetpath.walk.neighbours import answers
 from kubectl_packetpath.walk.order import SENT_ON
 from kubectl_packetpath.walk.output_route import OutputDecision, route_again, route_output, route_wrapped
 from kubectl_packetpath.walk.place import Departure, Place, Ports, assumed, below, noted, with_packet
-from kubectl_packetpath.walk.segment import bridge_of
+from kubectl_packetpath.walk.segment import AGGREGATES, bridge_of, taker_of
 from kubectl_packetpath.walk.settings import number
 from kubectl_packetpath.walk.sharing import given_up
 from kubectl_packetpath.walk.tables import tables_of
+from kubectl_packetpath.walk.wires import not_modelled
 
 INGRESS_HOOK = {NFPROTO_NETDEV: 0, NFPROTO_INET: 5}
-AGGREGATES = {"bond", "team"}
 MOST_TURNS = 8
 """Times that a packet may come back by loopback, or go into or out of a tunnel, within one namespace."""
 
@@ -56,6 +56,10 @@ def _received(place: Place, outcome: Outcome, device: Link) -> Iterator[Departur
     bridge = bridge_of(place.state, device)
     if bridge is not None:
         yield from receive_frame(place, outcome, bridge, device)
+        return
+    other = taker_of(place.state, device)
+    if other is not None:
+        yield Departure(outcome=unknown(outcome, not_modelled(place, other)))
         return
     shared = given_up(place, outcome, device)
     if shared is not None:

@@ -14,6 +14,9 @@ from kubectl_packetpath.walk.tunnels.fdb import floods
 MOST_SEGMENTS = 8
 SHARING = {"macvlan", "macvtap", "ipvlan"}
 """Kinds of devices that share the wire of another one."""
+AGGREGATES = {"", "bond", "team"}
+"""Kinds that take for themselves what comes in by the devices below them; hardware: hv_netvsc, net_failover."""
+UNDERSTOOD = {*AGGREGATES, "bridge", "vrf"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,6 +77,12 @@ def bridge_of(state: NamespaceState, link: Link) -> Link | None:
     return master if master is not None and master.kind == "bridge" else None
 
 
+def taker_of(state: NamespaceState, link: Link) -> Link | None:
+    """The device that takes this one's frames and does with them what no walk knows: that of Open vSwitch, say."""
+    master = tables_of(state).links.get(link.master or 0)
+    return master if master is not None and master.kind not in UNDERSTOOD else None
+
+
 def ports_of(state: NamespaceState, bridge: Link) -> Iterator[Link]:
     """The ports of a bridge that pass frames."""
     for link in tables_of(state).links.values():
@@ -121,6 +130,9 @@ def _beside(node: NodeState, state: NamespaceState, link: Link, depth: int) -> I
 
 def _at(node: NodeState, state: NamespaceState, link: Link, depth: int) -> Iterator[Station]:
     if not link.is_up:
+        return
+    if taker_of(state, link) is not None:
+        yield Station(state=None, link=link)
         return
     bridge = bridge_of(state, link)
     if bridge is None:

@@ -17,7 +17,10 @@ from kubectl_packetpath.walk.segment import SHARING, Station, bridge_of, meet, p
 from kubectl_packetpath.walk.sharing import is_for
 from kubectl_packetpath.walk.tables import tables_of
 
+SWITCH = "openvswitch"
 SWALLOWING = {"dummy", "nlmon", "blackhole"}
+WIRES = {"", "bond", "bridge", "dsa", "ipoib", "team", "veth"}
+"""Kinds of devices that only pass frames on; hardware has none. Whatever other kind there is does more."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,10 +52,20 @@ def cross(place: Place, outcome: Outcome, device: Link) -> Crossing:
         return _vlan(place, outcome, device)
     if device.kind in SHARING:
         return _shared(place, outcome, device)
+    if device.kind not in WIRES:
+        return Crossing(outcome=unknown(outcome, not_modelled(place, device)))
     end = peer_of(place.node, place.state, device)
     if end is None or end.state is None:
         return Crossing(outcome=outcome)
     return _arrive(place, outcome, end)
+
+
+def not_modelled(place: Place, device: Link) -> str:
+    """Who decides about what such a device is given."""
+    name = f"{place.node.name} {device.name}"
+    if device.kind == SWITCH:
+        return f"{name}: the flows of Open vSwitch decide, which are not modelled"
+    return f"{name}: what a device of kind {device.kind} does is not modelled"
 
 
 def _lost(outcome: Outcome, verdict: Verdict, reason: str) -> Crossing:

@@ -145,3 +145,40 @@ def test_a_tunnel_is_unknown_at_its_place() -> None:
 
     assert path.ending.verdict is Verdict.UNKNOWN
     assert path.ending.reason == "node-a tun device flannel.1: not modelled yet"
+
+
+@pytest.mark.parametrize(
+    ("kind", "says"),
+    [
+        ("openvswitch", "the flows of Open vSwitch decide, which are not modelled"),
+        ("hsr", "what a device of kind hsr does is not modelled"),
+    ],
+)
+def test_a_device_that_the_walk_does_not_know_is_unknown_at_its_place(kind: str, says: str) -> None:
+    """Where it takes what comes in by a device below it, and where the host sends something into it."""
+    ways = (route("10.0.0.0/8 dev 6"), route("local 192.0.2.10/32 dev 2"))
+    devices = (LO, device(2, "eth0", master=6), device(6, "br-int", kind=kind))
+    node = pod_node(ways=ways, devices=devices)
+    told = packet("198.51.100.1:40000 192.0.2.10:22")
+    starts = (
+        ReceivedOn(namespace=1, device="eth0", packet=told),
+        Originated(namespace=1, packet=packet("192.0.2.10:40000 10.2.0.3:80")),
+    )
+
+    endings = [only(run(node, start)).ending for start in starts]
+
+    assert [each.verdict for each in endings] == [Verdict.UNKNOWN] * 2
+    assert [each.reason for each in endings] == [f"node-a br-int: {says}"] * 2
+
+
+def test_a_driver_that_takes_what_comes_in_by_another_device() -> None:
+    """A virtual machine's fast device below the one that has the addresses."""
+    devices = (LO, device(2, "eth0"), device(6, "enP1s1", master=2), device(5, "cali1"))
+    start = ReceivedOn(namespace=1, device="enP1s1", packet=packet("198.51.100.1:40000 192.0.2.10:22"))
+
+    path = only(run(pod_node(devices=devices), start))
+
+    assert path.ending.verdict is Verdict.REFUSED
+    assert {step.text for hop in path.hops for step in hop.steps} >= {
+        "enP1s1 takes tcp 198.51.100.1:40000 > 192.0.2.10:22"
+    }
