@@ -14,14 +14,14 @@ NEW, NETDEV = 1, 1
 HEADER = (*genlmsg.fields, ("dp_ifindex", "i"))
 
 
-class Datapath(genlmsg):
+class Datapath(genlmsg):  # type: ignore[misc]
     """`ovs_datapath`."""
 
     fields = HEADER
     nla_map = (("NONE", "none"), ("NAME", "asciiz"), ("UPCALL_PID", "uint32"))
 
 
-class Port(genlmsg):
+class Port(genlmsg):  # type: ignore[misc]
     """`ovs_vport`."""
 
     fields = HEADER

@@ -30,9 +30,7 @@ def switched() -> Iterator[Lab]:
         yield made
 
 
-@pytest.mark.parametrize(
-    ("source", "target", "place"), [("pod", HOST, "ovs-system"), ("host", POD, "dp0")]
-)
+@pytest.mark.parametrize(("source", "target", "place"), [("pod", HOST, "ovs-system"), ("host", POD, "dp0")])
 def test_the_flows_decide(switched: Lab, source: str, target: str, place: str) -> None:
     """The host's own stack never sees what comes in by a device of the switch, nor where its own port sends it."""
     seen = switched.reach(source, target, 8080, seconds=1.0)
