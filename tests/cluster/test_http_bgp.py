@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from cluster.edge import SPACE, Edge, Sent
 from cluster.prediction import packetpath
+from cluster.routed import NAME, address_of, publish
 from cluster.shop import ingress, open_shop, path
 
 from testbed.addons import bgp, contour
@@ -16,7 +17,6 @@ from testbed.workloads import Server
 
 pytestmark = [pytest.mark.cluster, pytest.mark.bed(nodes=2, proxy="nftables", network="bridge")]
 CLIENT = "198.51.100.2"
-NAME = "routed"
 REQUESTS = 100
 LEFT_OUT = "node.kubernetes.io/exclude-from-external-load-balancers"
 
@@ -25,24 +25,11 @@ LEFT_OUT = "node.kubernetes.io/exclude-from-external-load-balancers"
 def edge(cluster: Cluster) -> Edge:
     """Behind an address that both nodes announce, Envoys and a server that tells its client."""
     found = open_shop(cluster)
-    bgp.install(cluster)
     echo = Server(name="echo", namespace=SPACE)
-    service = Server(name="envoy", namespace=contour.NAMESPACE).service(
-        name=NAME, type="LoadBalancer", externalTrafficPolicy="Local"
-    )
-    service["metadata"]["annotations"] = {"metallb.io/address-pool": bgp.POOL_NAME}
-    service["spec"]["ports"] = [{"name": "http", "port": 80, "targetPort": 8080}]
-    cluster.kube.apply(service, echo.pod(), echo.service())
+    cluster.kube.apply(echo.pod(), echo.service())
+    publish(found)
     ingress(found, path("echo"))
-    wait_until("it has an address", lambda: address_of(found))
-    wait_until("the router knows both nodes", lambda: len(bgp.next_hops(cluster, address_of(found))) == 2)
     return found
-
-
-def address_of(edge: Edge) -> str:
-    """What MetalLB gave."""
-    status = edge.cluster.kube.get("Service", NAME, contour.NAMESPACE)["status"]
-    return next((str(each["ip"]) for each in status["loadBalancer"].get("ingress", [])), "")
 
 
 def told_nodes(edge: Edge) -> set[str]:
