@@ -247,3 +247,17 @@ def _certain(path: Path) -> Verdict:
     if reply.weight is None:
         return Verdict.UNKNOWN
     return path.ending.verdict if reply.ending.verdict.family == "arrived" else reply.ending.verdict
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Budget:
+    """The longest packets of one question that pass."""
+
+    packet_bytes: int | None
+    """The longest IP packet that arrives whole, or None: not even the shortest does."""
+    payload_bytes: int | None
+    """What of it is left for a program, without options in its headers."""
+    limit: str = ""
+    """Where one byte more is lost, and whether its sender hears of it; empty: nowhere."""
+    pieces_from: int | None = None
+    """From this length on the packet, or the one around it, is sent in pieces."""

@@ -10,8 +10,7 @@ from kubectl_packetpath.cluster.policy.judged import Judged
 from kubectl_packetpath.cluster.question import Question
 from kubectl_packetpath.packet import Address
 from kubectl_packetpath.snapshot.state import NodeState
-from kubectl_packetpath.trace import Path, Trace, Verdict
-from kubectl_packetpath.walk.budget import Budget
+from kubectl_packetpath.trace import Budget, Path, Trace, Verdict
 
 WORST_FIRST = ("lost", "unknown", "arrived")
 ANYWHERE = {"Address", "Packet"}

@@ -15,8 +15,7 @@ from kubectl_packetpath.render.findings import fact_of, finding_of
 from kubectl_packetpath.render.flows import flow_of
 from kubectl_packetpath.render.policies import enforcement_of, sides_of
 from kubectl_packetpath.render.style import Style, clean
-from kubectl_packetpath.trace import Hop, Path, Step
-from kubectl_packetpath.walk.budget import Budget
+from kubectl_packetpath.trace import Budget, Hop, Path, Step
 
 JSON_SCHEMA = 1
 """Rises only with a change that a reader could trip over; new keys may come at any time."""

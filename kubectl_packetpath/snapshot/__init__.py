@@ -20,7 +20,7 @@ from kubectl_packetpath.snapshot.sysctls import Sysctl
 from kubectl_packetpath.snapshot.xfrm import WireguardDevice, XfrmPolicy, XfrmState
 from kubectl_packetpath.snapshot.xtables import LegacyTable
 
-SCHEMA = 2
+SCHEMA = 3
 """Rises with every change of these records; `migrate` has one step for each rise."""
 
 NOT_ASKED = Absent(why=Why.NOT_ASKED)

@@ -4,6 +4,7 @@ Kernel: include/uapi/linux/if_link.h, if_addr.h, if_bridge.h
 """
 
 from dataclasses import dataclass
+from fractions import Fraction
 from ipaddress import IPv4Address, IPv6Address
 
 Address = IPv4Address | IPv6Address
@@ -99,6 +100,21 @@ class Tunnel:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Netem:
+    """A discipline that loses packets on purpose (`tc qdisc … netem`)."""
+
+    loss: int = 0
+    """How many of 2^32 packets are lost; 2^32 - 1: all."""
+    unsure: bool = False
+    """Which packets it loses or spoils cannot be said: it sits below another discipline, corrupts, or has a memory."""
+
+    @property
+    def share(self) -> Fraction:
+        """Of all packets, those that are lost."""
+        return Fraction(self.loss + 1, 1 << 32) if self.loss else Fraction(0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Link:
     """A network device as its namespace sees it."""
 
@@ -129,6 +145,8 @@ class Link:
     """Id of an attached XDP program."""
     has_tc_programs: bool = False
     """An eBPF program sits at the device's clsact or tcx hook and may decide about any packet."""
+    netem: Netem | None = None
+    """What loses packets on their way out of the device."""
 
     @property
     def is_up(self) -> bool:

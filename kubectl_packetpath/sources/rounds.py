@@ -7,8 +7,8 @@ version) must cost an answer only where it matters: that walk ends UNKNOWN, and 
 from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar
 
-from kubectl_packetpath.trace import Ending, Hop, Path, Step, StepKind, Trace, Verdict
-from kubectl_packetpath.walk.budget import Budget, budget
+from kubectl_packetpath.trace import Budget, Ending, Hop, Path, Step, StepKind, Trace, Verdict
+from kubectl_packetpath.walk.budget import budget
 from kubectl_packetpath.walk.cluster import Cluster, Need, NeedMoreError, Query, trace
 
 MOST_ROUNDS = 32

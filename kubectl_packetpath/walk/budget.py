@@ -3,27 +3,13 @@
 The same walk is asked again with other lengths, so what it says holds for every rule, tunnel and wire on the way.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
-from kubectl_packetpath.trace import Ending, Path, StepKind, Verdict
+from kubectl_packetpath.trace import Budget, Ending, Path, StepKind, Verdict
 from kubectl_packetpath.walk.cluster import Cluster, Query, trace
 
 LEAST, MOST = {4: 68, 6: 1280}, 65535
 TRANSPORT_BYTES = {6: 20, 17: 8}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Budget:
-    """The longest packets of one question that pass."""
-
-    packet_bytes: int | None
-    """The longest IP packet that arrives whole, or None: not even the shortest does."""
-    payload_bytes: int | None
-    """What of it is left for a program, without options in its headers."""
-    limit: str = ""
-    """Where one byte more is lost, and whether its sender hears of it; empty: nowhere."""
-    pieces_from: int | None = None
-    """From this length on the packet, or the one around it, is sent in pieces."""
 
 
 def budget(query: Query, cluster: Cluster) -> Budget:

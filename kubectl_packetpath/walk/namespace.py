@@ -24,6 +24,7 @@ from kubectl_packetpath.walk.output_route import OutputDecision, route_again, ro
 from kubectl_packetpath.walk.place import Departure, Place, Ports, assumed, below, noted, with_packet
 from kubectl_packetpath.walk.segment import AGGREGATES, bridge_of, taker_of
 from kubectl_packetpath.walk.settings import number
+from kubectl_packetpath.walk.shaping import shaped
 from kubectl_packetpath.walk.sharing import given_up
 from kubectl_packetpath.walk.tables import tables_of
 from kubectl_packetpath.walk.wires import not_modelled
@@ -208,17 +209,29 @@ def _settled(place: Place, departures: Iterator[Departure], loopbacks: int) -> I
         elif device.is_loopback:
             yield from _loop(place, outcome, device, loopbacks)
         elif device.kind == "bridge" and not departure.bridged:
-            for text in _programs(place, device, incoming=False):
-                outcome = assumed(outcome, text)
-            yield from _settled(place, transmit(place, replace(departure, outcome=outcome)), loopbacks)
+            for each in _leaving(place, departure, device):
+                on = transmit(place, each) if each.device is not None else iter((each,))
+                yield from _settled(place, on, loopbacks)
         else:
-            for text in _programs(place, device, incoming=False):
-                outcome = assumed(outcome, text)
-            told = replace(departure, outcome=outcome)
-            if tunnels.wraps(device):
-                yield from _settled(place, _wrapped(place, told, device), loopbacks + 1)
-            else:
-                yield told
+            yield from _sent(place, departure, device, loopbacks)
+
+
+def _sent(place: Place, departure: Departure, device: Link, loopbacks: int) -> Iterator[Departure]:
+    """Out by the device, unless that makes another packet of it."""
+    for each in _leaving(place, departure, device):
+        if each.device is not None and tunnels.wraps(device):
+            yield from _settled(place, _wrapped(place, each, device), loopbacks + 1)
+        else:
+            yield each
+
+
+def _leaving(place: Place, departure: Departure, device: Link) -> Iterator[Departure]:
+    """What the device itself does with a packet that it is to send, before any other hears it."""
+    outcome = departure.outcome
+    for text in _programs(place, device, incoming=False):
+        outcome = assumed(outcome, text)
+    for branch in shaped(place, outcome, device):
+        yield Departure(outcome=branch) if branch.ending else replace(departure, outcome=branch)
 
 
 def _secured(place: Place, outcome: Outcome) -> Iterator[Departure]:
@@ -260,6 +273,14 @@ def _wrapped(place: Place, departure: Departure, tunnel: Link) -> Iterator[Depar
 
 
 def _loop(place: Place, outcome: Outcome, device: Link, loopbacks: int) -> Iterator[Departure]:
+    for branch in shaped(place, outcome, device):
+        if branch.ending is not None:
+            yield Departure(outcome=branch)
+        else:
+            yield from _looped(place, branch, device, loopbacks)
+
+
+def _looped(place: Place, outcome: Outcome, device: Link, loopbacks: int) -> Iterator[Departure]:
     connection = outcome.packet.connection
     if connection is not None:
         connection = replace(connection, entered=True)

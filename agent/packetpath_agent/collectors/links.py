@@ -14,7 +14,7 @@ from pyroute2.netlink.rtnl.ifinfmsg import ifinfmsg
 
 from kubectl_packetpath.snapshot.links import Bridge, BridgePort, InterfaceAddress, Link, Tunnel, Vxlan
 from kubectl_packetpath.snapshot.netlink import attribute, text
-from packetpath_agent.collectors import programs
+from packetpath_agent.collectors import disciplines, programs
 from packetpath_agent.collectors.tables import FAMILIES, Row, Table, address, number, read
 from packetpath_agent.wire import Netlink
 
@@ -46,9 +46,13 @@ def links(wire: Netlink) -> tuple[Link, ...]:
     """All devices."""
     wanted = struct.pack("=BxHiII", 0, 0, 0, 0, 0)
     wanted += attribute(IFLA_EXT_MASK, struct.pack("=I", WITHOUT_STATISTICS))
-    found = [_link(row) for row in read(wire, LINKS, wanted)]
-    deciding = programs.devices(wire, tuple(link.index for link in found))
-    return tuple(replace(link, has_tc_programs=link.index in deciding) for link in found)
+    listed = [(_link(row), row.get("IFLA_QDISC") or "") for row in read(wire, LINKS, wanted)]
+    deciding = programs.devices(wire, tuple(link.index for link, _ in listed))
+    losing = disciplines.netems(wire, {link.index: own for link, own in listed})
+    return tuple(
+        replace(link, has_tc_programs=link.index in deciding, netem=losing.get(link.index))
+        for link, _ in listed
+    )
 
 
 def _link(row: Row) -> Link:

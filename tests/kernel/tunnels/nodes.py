@@ -8,8 +8,8 @@ from ipaddress import ip_address
 from kernel.lab import Lab, LabNode, lab, question
 
 from kubectl_packetpath.snapshot import PodReference
-from kubectl_packetpath.trace import Path, Trace
-from kubectl_packetpath.walk.budget import Budget, budget
+from kubectl_packetpath.trace import Budget, Path, Trace
+from kubectl_packetpath.walk.budget import budget
 from kubectl_packetpath.walk.cluster import Cluster, Place, PlaceKind, Query, trace
 from kubectl_packetpath.walk.underlay import Underlay
 
