@@ -5,6 +5,7 @@ The datapath's own device has its name. Nobody takes what it asks about, so it d
 Kernel: include/uapi/linux/openvswitch.h
 """
 
+import socket
 import sys
 
 from pyroute2.netlink import NLM_F_ACK, NLM_F_REQUEST, genlmsg
@@ -35,22 +36,22 @@ class Port(genlmsg):  # type: ignore[misc]
     )
 
 
-def ask(family: str, message: genlmsg, version: int, attributes: dict[str, object]) -> genlmsg:
-    """Make one, and say what the kernel answered."""
+def make(family: str, message: genlmsg, version: int, attributes: dict[str, object]) -> None:
+    """One of this family."""
     with GenericNetlinkSocket() as wire:
         wire.bind(family, type(message))
         message["cmd"], message["version"] = NEW, version
         message["attrs"] = list(attributes.items())
-        return wire.nlm_request(message, msg_type=wire.prid, msg_flags=NLM_F_REQUEST | NLM_F_ACK)[0]
+        wire.nlm_request(message, msg_type=wire.prid, msg_flags=NLM_F_REQUEST | NLM_F_ACK)
 
 
 def main(name: str, *devices: str) -> None:
     """One datapath with these devices."""
-    made = ask("ovs_datapath", Datapath(), 2, {"NAME": name, "UPCALL_PID": 0})
+    make("ovs_datapath", Datapath(), 2, {"NAME": name, "UPCALL_PID": 0})
     for device in devices:
         port = Port()
-        port["dp_ifindex"] = made["dp_ifindex"]
-        ask("ovs_vport", port, 1, {"TYPE": NETDEV, "NAME": device, "UPCALL_PID": 0})
+        port["dp_ifindex"] = socket.if_nametoindex(name)
+        make("ovs_vport", port, 1, {"TYPE": NETDEV, "NAME": device, "UPCALL_PID": 0})
 
 
 if __name__ == "__main__":
