@@ -12,8 +12,9 @@ from kubectl_packetpath.packet import Packet
 from kubectl_packetpath.snapshot.links import Link
 from kubectl_packetpath.trace import Ending, Fact, Verdict
 from kubectl_packetpath.walk.here import Here
-from kubectl_packetpath.walk.input_route import NO_ROUTE_TYPES, query_for
+from kubectl_packetpath.walk.input_route import LOOPBACK, NO_ROUTE_TYPES, query_for
 from kubectl_packetpath.walk.routing import RouteQuery, Way, fib_lookup
+from kubectl_packetpath.walk.settings import fact, largest
 from kubectl_packetpath.walk.sources import preferred_source
 from kubectl_packetpath.walk.tables import tables_of
 
@@ -90,7 +91,25 @@ def _decided(here: Here, packet: Packet, way: Way, *, unbound: bool) -> OutputDe
             reason = f"no address of this namespace can be the source toward {packet.destination}"
             return replace(base, ending=Ending(verdict=Verdict.NO_ROUTE, reason=reason))
         packet = replace(packet, source=source)
-    return replace(base, packet=packet, device=out_device(here, way))
+    device = out_device(here, way)
+    kept = _kept_home(here, packet, device, way.weight)
+    return kept if kept is not None else replace(base, packet=packet, device=device)
+
+
+def _kept_home(
+    here: Here, packet: Packet, device: Link | None, weight: Fraction | None
+) -> OutputDecision | None:
+    """A loopback address is no source for packets that leave by another device (__mkroute_output)."""
+    if device is None or device.is_loopback or device.kind == "vrf" or packet.source not in LOOPBACK:
+        return None
+    if largest(here.state, device, "route_localnet"):
+        return None
+    key = f"net/ipv4/conf/{device.name}/route_localnet"
+    facts = tuple(fact(here.node, here.state, each) for each in (key, "net/ipv4/conf/all/route_localnet"))
+    reason = f"the source {packet.source} is a loopback address, which may not leave by {device.name}"
+    remedy = f"sysctl -w {key.replace('/', '.')}=1"
+    ending = Ending(verdict=Verdict.DROPPED, reason=reason, remedy=remedy)
+    return OutputDecision(weight=weight, packet=packet, ending=ending, because=facts)
 
 
 def out_device(here: Here, way: Way) -> Link | None:

@@ -291,14 +291,22 @@ def _rejected(path: explore.NodePath, fate: Fate, state: NamespaceState) -> Iter
 
 
 def _cannot_be_told(path: explore.NodePath, state: NamespaceState) -> bool:
-    """The kernel answers neither an ICMP error nor, with a reset, a reset; nor where it has no way to the sender."""
+    """The kernel answers neither an ICMP error nor, with a reset, a reset; nor where it has no way to the sender.
+
+    An answer of a loopback address has none to anybody else (route.c, __mkroute_output).
+    """
     packet = path.packet
     routes = state.routes()
     refused = any(
         route.type in NO_WAY and packet.source in route.destination
         for route in (() if isinstance(routes, Absent) else routes)
     )
-    return bool(packet.tcp_flags & RST) or packet.icmp_type is not None or refused
+    own = any(
+        route.type == "local" and packet.source in route.destination
+        for route in (() if isinstance(routes, Absent) else routes)
+    )
+    martian = packet.family == 4 and packet.destination.is_loopback and not own
+    return bool(packet.tcp_flags & RST) or packet.icmp_type is not None or refused or martian
 
 
 def _icmp_of(kind: str, family: int) -> tuple[int, int] | None:

@@ -202,3 +202,27 @@ def test_the_undone_translation_is_told(routed: tuple[Lab, Load]) -> None:
         "destination 10.0.1.1:40000 back to 10.0.0.2:40000",
         "source 10.0.1.2:8080 back to 10.96.0.1:80",
     ]
+
+
+@pytest.mark.parametrize("masquerade", [False, True])
+@pytest.mark.parametrize("localnet", [0, 1])
+def test_a_loopback_source_stays_at_home(localnet: int, *, masquerade: bool) -> None:
+    """What is sent to 127.0.0.1 and translated to elsewhere leaves only where route_localnet is on, before any SNAT."""
+    with lab("localnet") as made:
+        made.add("host", "peer")
+        made.connect(("host", "eth0"), ("peer", "eth0"))
+        made["host"].ip("addr add 10.9.0.1/24 dev eth0")
+        made["peer"].ip("addr add 10.9.0.2/24 dev eth0")
+        made["host"].sysctls({"net/ipv4/conf/all/route_localnet": localnet})
+        made.serve("peer", "tcp:8080")
+        nat = "-A OUTPUT -d 127.0.0.1/32 -p tcp --dport 80 -j DNAT --to-destination 10.9.0.2:8080\n"
+        nat += "-A POSTROUTING -j MASQUERADE\n" if masquerade else ""
+        made.load("host", "iptables-nft-restore", rules("iptables-nft-restore", nat))
+
+        told, seen = predicted(made, "host", "127.0.0.1", 80), happened(made, "host", "127.0.0.1", 80)
+        (path,) = walk(made, "host", question("127.0.0.1", 80))
+
+    assert told == {seen}
+    assert (seen[0] == "reached") == (localnet == 1 and masquerade)
+    if not localnet:
+        assert path.ending.reason == "the source 127.0.0.1 is a loopback address, which may not leave by eth0"
