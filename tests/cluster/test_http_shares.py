@@ -13,10 +13,12 @@ from typing import Any
 
 import pytest
 from cluster.edge import SPACE, Edge, Sent
-from cluster.routed import publish
-from cluster.shop import EVERYWHERE, HTTP, PARENT, open_shop, path, told, ways
+from cluster.prediction import packetpath
+from cluster.routed import NAME, publish
+from cluster.shop import EVERYWHERE, HTTP, PARENT, open_shop, path, told
 from cluster.test_http_tls import secret
 
+from testbed.addons import contour
 from testbed.cluster import Cluster
 from testbed.waiting import wait_until
 from testbed.workloads import Server
@@ -123,11 +125,16 @@ def answers(edge: Edge, case: Case, scheme: str, address: str) -> bool:
     return all(each.status == 200 and each.body in case.shares for each in got)
 
 
-def clients_told(request: dict[str, Any], address: str) -> set[str]:
-    """Whom the proxy will see of those who ask this address."""
-    into = [way for way in ways(request["connections"][0]) if way["question"]["destination"] == address]
-    assert {way["verdict"] for way in into} == {"DELIVERED"}
-    return {each["packet"]["source"] for way in into for each in way["paths"]}
+def ways_in(edge: Edge, service: str, scheme: str) -> list[dict[str, Any]]:
+    """What is said of the ways from the client to this balancer's address."""
+    target = f"svc/{service}:{scheme}"
+    said = packetpath(edge.cluster, target, "-n", contour.NAMESPACE, "--from", f"outside:{CLIENT}")
+    return [way for way in said.ways if way["question"]["way"] == "LoadBalancer"]
+
+
+def all_arrive(edge: Edge, service: str, scheme: str) -> bool:
+    """Whether every proxy listens by now."""
+    return {way["verdict"] for way in ways_in(edge, service, scheme)} == {"DELIVERED"}
 
 
 @pytest.mark.parametrize("announced", ["arp", "bgp"])
@@ -135,8 +142,10 @@ def clients_told(request: dict[str, Any], address: str) -> set[str]:
 @pytest.mark.parametrize("kind", CASES)
 def test_who_answers_and_whom_the_proxy_sees(edge: Edge, kind: str, scheme: str, announced: str) -> None:
     """Exactly the backends that are told, in shares within what chance allows."""
-    address = publish(edge) if announced == "bgp" else edge.address
+    address, service = (publish(edge), NAME) if announced == "bgp" else (edge.address, "envoy")
     MAKE[kind](edge)
+    wait_until("all proxies listen", partial(all_arrive, edge, service, scheme))
+    clients = {p["packet"]["source"] for way in ways_in(edge, service, scheme) for p in way["paths"]}
     for case in CASES[kind]:
         wait_until(f"{case.name} is programmed", partial(answers, edge, case, scheme, address))
         headers = [word for name, value in case.headers for word in ("--header", f"{name}: {value}")]
@@ -152,4 +161,4 @@ def test_who_answers_and_whom_the_proxy_sees(edge: Edge, kind: str, scheme: str,
         assert set(seen) == set(case.shares)
         for name, share in case.shares.items():
             assert abs(seen[name] / REQUESTS - share) <= FAR * math.sqrt(share * (1 - share) / REQUESTS)
-        assert {each.body for each in forwarded} == clients_told(request, address)
+        assert {each.body for each in forwarded} == clients
