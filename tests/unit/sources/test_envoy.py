@@ -57,13 +57,12 @@ def test_a_host_that_was_ejected_is_told_with_the_reason() -> None:
 
 
 def test_the_object_behind_a_route_is_known_where_contour_notes_it() -> None:
-    """In what it gives to the access log."""
-    noted = {"kind": "Ingress", "namespace": "shop", "name": "web"}
-    metadata = {"envoy.access_loggers.file": {f"io.projectcontour.{key}": noted[key] for key in noted}}
+    """For its access log."""
+    ((host,),) = (table.hosts for table in tables_of(recorded("contour-routes")))
 
-    ((host,),) = (each.hosts for each in one_route(metadata={"filter_metadata": metadata}))
-
-    assert host.routes[0].origin == Reference(kind="Ingress", namespace="shop", name="web")
+    (only,) = host.routes
+    assert only.origin == Reference(kind="Ingress", namespace="edge-tests", name="shop")
+    assert only.clusters == (("edge-tests/one/80/da39a3ee5e", 1),)
 
 
 @pytest.mark.parametrize(
