@@ -1,14 +1,16 @@
 """What Envoys have really loaded, read through the API server, against the objects and against real requests.
 
-Contour is stopped, the objects change, and its Envoys go on as before: each difference is named, and a client outside gets
-what the dump says.
+Contour leaves a path out, or is stopped while the objects change: each difference is named, and a client outside gets what
+the configuration says.
 """
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from cluster.edge import SPACE, Edge
+from cluster.prediction import packetpath
 from cluster.shop import get, ingress, open_shop, path, route, told, wait_for
 
 from testbed.addons import contour
@@ -33,10 +35,10 @@ def edge(cluster: Cluster) -> Edge:
 
 @pytest.fixture
 def stopped(edge: Edge) -> Iterator[Edge]:
-    """An Ingress that sends / to `one`, loaded by Envoy; and then Contour is gone."""
+    """Envoys that send three hosts to `one`, `one` and `two`; and then Contour is gone."""
     kube = edge.cluster.kube
-    ingress(edge, path("one"))
-    wait_for(edge, 200)
+    ingress(edge, rules=rules(same="one", moved="one", pods="two"))
+    wait_for(edge, 200, host="pods.test")
     kube.patch(DEPLOYMENT | {"spec": {"replicas": 0}})
     try:
         wait_until("it is gone", lambda: not kube.list("Pod", contour.NAMESPACE, labels="app=contour"))
@@ -44,6 +46,11 @@ def stopped(edge: Edge) -> Iterator[Edge]:
     finally:
         kube.patch(DEPLOYMENT | {"spec": {"replicas": 1}})
         wait_ready(edge.cluster, "Deployment", contour.NAMESPACE, "contour")
+
+
+def rules(**services: str) -> list[dict[str, Any]]:
+    """Rules of an Ingress that send each host under .test to a Service."""
+    return [{"host": f"{name}.test", "http": {"paths": [path(to)]}} for name, to in services.items()]
 
 
 def found(request: dict[str, Any]) -> set[str]:
@@ -56,15 +63,17 @@ def agreement(request: dict[str, Any]) -> list[bool | None]:
     return [proxy["agrees"] for proxy in request["proxies"]]
 
 
-def test_an_ingress_is_loaded_as_it_says(edge: Edge) -> None:
-    """By all Envoys, each asked over a forwarded port."""
-    rules = [{"host": "shop.test", "http": {"paths": [each]}} for each in (path("one"), path("two", "/cart"))]
-    ingress(edge, rules=rules)
-    wait_until("Envoy knows both", lambda: get(edge, "/cart").body == "server-1")
+def test_weights_of_a_route_are_loaded_as_they_say(edge: Edge) -> None:
+    """By all Envoys, each asked over a forwarded port; another route, which asks for a header, is passed over."""
+    refs = [{"name": "one", "port": 80, "weight": 3}, {"name": "two", "port": 80, "weight": 1}]
+    special = {"headers": [{"name": "version", "value": "two"}]}
+    route(edge, {"backendRefs": refs}, {"matches": [special], "backendRefs": refs[1:]})
+    wait_for(edge, 200)
 
-    request = told(edge, "http://shop.test/cart", expect=0)
+    request = told(edge, "http://shop.test/", expect=0)
 
     assert agreement(request) == [True] * PROXIES
+    assert len(request["decision"]["backends"]) == 2
 
 
 def test_a_path_that_contour_leaves_out(edge: Edge) -> None:
@@ -79,80 +88,50 @@ def test_a_path_that_contour_leaves_out(edge: Edge) -> None:
     assert get(edge, "/cart").body == "server-0"
 
 
-def test_weights_of_a_route_are_loaded_as_they_say(edge: Edge) -> None:
-    """And the first route, which asks for a header, is passed over."""
-    refs = [{"name": "one", "port": 80, "weight": 3}, {"name": "two", "port": 80, "weight": 1}]
-    special = {"headers": [{"name": "version", "value": "two"}]}
-    route(edge, {"backendRefs": refs}, {"matches": [special], "backendRefs": refs[1:]})
-    wait_for(edge, 200)
+def test_envoys_without_their_controller_go_on_as_before(stopped: Edge) -> None:
+    """What changed meanwhile is named: a rule that they lack, one of yesterday, and an endpoint of yesterday."""
+    ingress(stopped, rules=rules(same="one", moved="two", pods="two", new="two"))
+    other = {"metadata": {"namespace": SPACE, "name": "two"}, "spec": {"selector": {"app": "server-5"}}}
+    stopped.cluster.kube.patch({"apiVersion": "v1", "kind": "Service"} | other)
+    wait_until("the endpoint is another", lambda: endpoints(stopped, "two") == {"server-5"})
 
-    request = told(edge, "http://shop.test/", expect=0)
+    said = packetpath(stopped.cluster, "ingress/shop", "-n", SPACE, expect=1)
+    requests = {each["decision"]["request"]["host"]: each for each in json.loads(said.out)["requests"]}
+    answers = {host: get(stopped, host=host) for host in requests}
 
-    assert agreement(request) == [True] * PROXIES
-    assert len(request["decision"]["backends"]) == 2
-
-
-def test_what_did_not_change_is_certain_though_the_controller_is_down(stopped: Edge) -> None:
-    """The proxies themselves say that they know the rule."""
-    request = told(stopped, "http://shop.test/", expect=0)
-
-    assert agreement(request) == [True] * PROXIES
-    assert request["decision"]["doubts"] == []
-    assert "Contour does not run" in " ".join(request["decision"]["notes"])
-    assert get(stopped).body == "server-0"
-
-
-def test_a_rule_that_no_proxy_knows(stopped: Edge) -> None:
-    """404, as the configuration says and the objects do not."""
-    other = {"host": "new.test", "http": {"paths": [path("two")]}}
-    rules = [{"host": "shop.test", "http": {"paths": [path("one")]}}, other]
-    ingress(stopped, rules=rules)
-
-    request = told(stopped, "http://new.test/", expect=1)
-
-    assert found(request) == {"proxy-lacks-route"}
-    assert request["decision"]["chosen"] is not None
-    assert get(stopped, host="new.test").status == 404
-
-
-def test_a_rule_of_yesterday(stopped: Edge) -> None:
-    """The request still goes to the backend that the Ingress named then."""
-    ingress(stopped, path("two"))
-
-    request = told(stopped, "http://shop.test/", expect=1)
-
-    assert found(request) == {"proxy-has-other-route"}
-    assert "one" in request["proxies"][0]["findings"][0]["evidence"][0]["text"]
-    assert get(stopped).body == "server-0"
+    assert {host: found(each) for host, each in requests.items()} == {
+        "same.test": set(),
+        "moved.test": {"proxy-has-other-route"},
+        "pods.test": {"proxy-has-other-endpoints"},
+        "new.test": {"proxy-lacks-route"},
+    }
+    assert {host: each["end"] for host, each in requests.items()} == {
+        "same.test": "arrived",
+        "moved.test": "lost",
+        "pods.test": "unknown",
+        "new.test": "lost",
+    }
+    assert {host: (each.status, each.body) for host, each in answers.items()} == {
+        "same.test": (200, "server-0"),
+        "moved.test": (200, "server-0"),
+        "pods.test": (200, "server-1"),
+        "new.test": (404, ""),
+    }
+    same = requests["same.test"]  # the proxies themselves say that they know the rule
+    assert (agreement(same), same["decision"]["doubts"]) == ([True] * PROXIES, [])
+    assert "Contour does not run" in " ".join(same["decision"]["notes"])
+    message = requests["pods.test"]["proxies"][0]["findings"][0]["message"]
+    assert f"({SPACE}/server-1), which is no ready endpoint" in message
+    assert f"({SPACE}/server-5), a ready endpoint" in message
 
 
-def test_endpoints_of_yesterday(stopped: Edge) -> None:
-    """The Service selects another pod, and requests still reach the one before."""
-    kube = stopped.cluster.kube
-    service = {"apiVersion": "v1", "kind": "Service", "metadata": {"namespace": SPACE, "name": "one"}}
-    kube.patch(service | {"spec": {"selector": {"app": "server-5"}}})
-    wait_until("the endpoint is another", lambda: _endpoints(stopped) == {"server-5"})
-
-    request = told(stopped, "http://shop.test/", expect=3)
-
-    (said, *_) = request["proxies"][0]["findings"]
-    assert found(request) == {"proxy-has-other-endpoints"}
-    assert f"({SPACE}/server-0), which is no ready endpoint" in said["message"]
-    assert f"does not know {_address(stopped, 'server-5')}:8080 ({SPACE}/server-5)" in said["message"]
-    assert get(stopped).body == "server-0"
-
-
-def _endpoints(edge: Edge) -> set[str]:
-    slices = edge.cluster.kube.list(
-        "EndpointSlice", SPACE, api="discovery.k8s.io/v1", labels="kubernetes.io/service-name=one"
-    )
+def endpoints(edge: Edge, service: str) -> set[str]:
+    """The pods that are ready behind a Service."""
+    label = f"kubernetes.io/service-name={service}"
+    slices = edge.cluster.kube.list("EndpointSlice", SPACE, api="discovery.k8s.io/v1", labels=label)
     return {
         each["targetRef"]["name"]
         for part in slices
         for each in part.get("endpoints") or ()
         if each["conditions"].get("ready")
     }
-
-
-def _address(edge: Edge, pod: str) -> str:
-    return str(edge.cluster.kube.get("Pod", pod, SPACE)["status"]["podIP"])
