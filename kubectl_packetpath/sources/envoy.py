@@ -6,6 +6,7 @@ whole, what is not understood is kept as such, and header values that routes add
 Source: https://www.envoyproxy.io/docs/envoy/latest/operations/admin; api/envoy/admin/v3/{clusters,config_dump,listeners}.proto
 """
 
+import re
 from collections.abc import Iterator, Mapping
 from ipaddress import ip_address
 from typing import Any, TypeVar
@@ -36,6 +37,9 @@ PATHS = ("path", "prefix", "path_separated_prefix")
 COMPARED = ("exact", "prefix", "suffix", "contains")
 ACTIONS = ("route", "redirect", "direct_response")
 CONTOUR = "io.projectcontour."
+LABEL, PORT = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?", "(:[0-9]+)?"
+"""How Contour says that the star of a host stands for one label, with the rest of the host between them."""
+LITERAL = re.compile(r"(?:\\[^a-zA-Z0-9]|[-a-zA-Z0-9_])*")
 Json = dict[str, Any]
 T = TypeVar("T")
 
@@ -286,8 +290,23 @@ def _compared(given: Mapping[str, Any]) -> tuple[str, str]:
         for how in COMPARED:
             if set(text) == {how} and isinstance(text[how], str):
                 return how, _text(text[how])
+        host = _below_one_label(text)
+        if host:
+            return "one label and", host
         return _text(" ".join(sorted(map(str, text)))) or "nothing", ""
     return _text(" ".join(sorted(map(str, given)))) or "nothing", ""
+
+
+def _below_one_label(given: Mapping[str, Any]) -> str:
+    """The host below the star, of the one expression that is understood here; empty: it is another."""
+    expression = given.get("safe_regex")
+    written = (
+        expression.get("regex") if set(given) == {"safe_regex"} and isinstance(expression, Mapping) else None
+    )
+    if not isinstance(written, str) or not (written.startswith(LABEL) and written.endswith(PORT)):
+        return ""
+    rest = written[len(LABEL) : -len(PORT)]
+    return _text(rest.replace("\\", "")) if len(rest) < MOST_TEXT and LITERAL.fullmatch(rest) else ""
 
 
 def _origin(given: Metadata | None) -> Reference | None:

@@ -10,6 +10,7 @@ from kubectl_packetpath.cluster.http.decision import Reference
 from kubectl_packetpath.sources.envoy import clusters_of, listeners_of, tables_of
 from kubectl_packetpath.sources.trouble import UnreachableError
 
+STAR = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?\.x-y\.test(:[0-9]+)?"
 RECORDED = Path(__file__).parent / "envoy"
 
 
@@ -73,6 +74,29 @@ def test_the_object_behind_a_route_is_known_where_contour_notes_it() -> None:
         (
             {"prefix": "/", "headers": [{"name": "a", "string_match": {"exact": "b", "ignore_case": True}}]},
             "prefix / and header a exact ignore_case",
+        ),
+        (
+            {
+                "prefix": "/",
+                "headers": [{"name": ":authority", "string_match": {"safe_regex": {"regex": "^a+"}}}],
+            },
+            "prefix / and header :authority safe_regex",
+        ),
+        (
+            {
+                "prefix": "/",
+                "headers": [{"name": ":authority", "string_match": {"safe_regex": {"regex": STAR}}}],
+            },
+            "prefix / and header :authority one label and .x-y.test",
+        ),
+        (
+            {
+                "prefix": "/",
+                "headers": [
+                    {"name": ":authority", "string_match": {"safe_regex": {"regex": STAR.replace("x", ".")}}}
+                ],
+            },
+            "prefix / and header :authority safe_regex",
         ),
         ({"prefix": "/", "headers": [{"name": "a", "range_match": {}}]}, "prefix / and header a range_match"),
     ],

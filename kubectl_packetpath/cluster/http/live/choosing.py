@@ -6,6 +6,7 @@ not decided here, nothing is said.
 Source: api/envoy/config/route/v3/route_components.proto: VirtualHost.domains, RouteMatch
 """
 
+import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
@@ -22,6 +23,7 @@ from kubectl_packetpath.cluster.http.live.model import (
 from kubectl_packetpath.cluster.http.request import HttpRequest
 from kubectl_packetpath.packet import Address
 
+LABEL = re.compile("[a-z0-9]([-a-z0-9]*[a-z0-9])?")
 CHANGED_FIRST = ("//", "/.", "%", "\\")
 """A path with these is changed before it is compared."""
 
@@ -179,4 +181,7 @@ _COMPARED: dict[str, Callable[[str, str], bool]] = {
     "prefix": str.startswith,
     "suffix": str.endswith,
     "contains": str.__contains__,
+    "one label and": lambda given, rest: (
+        given.endswith(rest) and LABEL.fullmatch(given.removesuffix(rest)) is not None
+    ),
 }

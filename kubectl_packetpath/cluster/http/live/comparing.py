@@ -37,9 +37,25 @@ def compare(plan: Plan, cluster: Cluster, pod: Pod, loaded: Loaded) -> View:
             return view
         return _with(view, _no_listener(plan, loaded, ports))
     choice = choose(loaded, listeners[0], plan.request)
-    if choice.found is Found.UNDECIDED:
-        return _undecided(view, choice.why)
+    why = choice.why if choice.found is Found.UNDECIDED else _beyond(plan, cluster, choice)
+    if why:
+        return _undecided(view, why)
     return _with(view, *_of_route(plan, cluster, loaded, choice))
+
+
+def _beyond(plan: Plan, cluster: Cluster, choice: Choice) -> str:
+    """Why a route cannot be held against the objects that were read; empty: it can."""
+    route, decision = choice.route, plan.decision
+    if route is None:
+        return ""
+    if decision.chosen is None:
+        by = route.origin or "something else"
+        return (
+            "" if _is_stale(plan, route) else f"its Envoy has a route from {by}, which is not looked at here"
+        )
+    if decision.result is Result.REDIRECTED or route.does == "redirect" or _promised(decision, cluster):
+        return ""
+    return "behind the rule stands something else than Services that are there"
 
 
 def _undecided(view: View, why: str) -> View:
@@ -86,7 +102,7 @@ def _no_listener(plan: Plan, loaded: Loaded, ports: tuple[int, ...]) -> Drift:
 def _of_route(plan: Plan, cluster: Cluster, loaded: Loaded, choice: Choice) -> Iterator[Drift]:
     decision, route = plan.decision, choice.route
     if decision.chosen is None:
-        if route is not None and _is_stale(plan, route):
+        if route is not None:
             yield _other(plan, choice, route, "no rule of the objects takes the request")
         return
     if route is None:
@@ -103,8 +119,6 @@ def _of_route(plan: Plan, cluster: Cluster, loaded: Loaded, choice: Choice) -> I
             yield _other(plan, choice, route, f"the objects say: {decision.result}")
         return
     promised = _promised(decision, cluster)
-    if promised is None:
-        return
     loads = _loads(loaded, route)
     if not _same(promised, loads):
         yield _other(plan, choice, route, f"the objects send it to {_listed(promised)}")
@@ -140,17 +154,17 @@ def _behind(cluster: Cluster, backend: Backend) -> tuple[Service | None, Service
     return service, port_of_backend(service, backend.port) if service is not None else None
 
 
-def _promised(decision: Decision, cluster: Cluster) -> dict[str, Fraction] | None:
-    """None: something else than Services that are there stands behind the rule."""
+def _promised(decision: Decision, cluster: Cluster) -> dict[str, Fraction]:
+    """Empty: something else than Services that are there stands behind the rule."""
     found: dict[str, Fraction] = {}
     for share in decision.shares:
         service, port = _behind(cluster, share.backend)
         if service is None or port is None or service.type == "ExternalName":
-            return None
+            return {}
         if share.weight:
             key = source_of(service, port)
             found[key] = found.get(key, Fraction(0)) + Fraction(share.weight)
-    return found or None
+    return found
 
 
 def _loads(loaded: Loaded, route: LoadedRoute) -> dict[str, Fraction]:

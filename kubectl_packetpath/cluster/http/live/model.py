@@ -28,7 +28,7 @@ class Condition:
     """`header` or `query`."""
     name: str
     how: str
-    """exact, prefix, suffix, contains, present, or something that is not decided here."""
+    """exact, prefix, suffix, contains, present, `one label and`, or something that is not decided here."""
     value: str = ""
     inverted: bool = False
 

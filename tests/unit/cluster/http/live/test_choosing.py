@@ -51,6 +51,8 @@ def test_paths(kind: str, value: str, expected: bool | None) -> None:
         (header("present", name="other"), False),
         (header("exact", "POST", ":method"), True),
         (header("exact", "x.test", ":authority"), True),
+        (header("one label and", ".test", ":authority"), True),
+        (header("one label and", "x.test", ":authority"), False),
         (header("exact", "x", ":scheme"), None),
         (header("safe_regex", "t.*"), None),
         (Condition(place="query", name="a", how="exact", value="b"), True),
