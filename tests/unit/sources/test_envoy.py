@@ -1,12 +1,18 @@
 """Answers of a real Envoy's admin interface, as it gave them, and answers that no Envoy gives."""
 
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
+from unit.cluster.http.live.shop import PROXY, world
 
 from kubectl_packetpath.cluster.http.decision import Reference
+from kubectl_packetpath.cluster.http.live.comparing import compare
+from kubectl_packetpath.cluster.http.live.model import Loaded
 from kubectl_packetpath.sources.envoy import clusters_of, listeners_of, tables_of
 from kubectl_packetpath.sources.trouble import UnreachableError
 
@@ -130,3 +136,54 @@ def test_a_weight_below_nothing_is_refused() -> None:
     """Shares would make no sense."""
     with pytest.raises(UnreachableError, match="a weight below 0"):
         one_route(route={"weighted_clusters": {"clusters": [{"name": "a", "weight": -1}]}})
+
+
+JUNK: tuple[Any, ...] = (
+    None,
+    -1,
+    1.5,
+    1 << 80,
+    True,
+    "",
+    "\x00",
+    "é" * 5000,
+    [],
+    {},
+    [None],
+    {"a": {"b": []}},
+)
+
+
+def damaged(whole: Any) -> Iterator[Any]:
+    """The same with one value after the other replaced by something else."""
+    if isinstance(whole, dict):
+        for key, value in whole.items():
+            yield from (whole | {key: other} for other in (*JUNK, *damaged(value)))
+    if isinstance(whole, list):
+        for number, value in enumerate(whole):
+            yield from ([*whole[:number], other, *whole[number + 1 :]] for other in (*JUNK, *damaged(value)))
+
+
+@pytest.mark.parametrize("name", ["listeners", "routes", "clusters"])
+def test_a_damaged_answer_is_refused_or_compared(name: str) -> None:
+    """Never anything else: no answer fails for what a pod says."""
+    plan, cluster = world("/")
+    plan = replace(plan, request=replace(plan.request, host="shop.test"))
+    readers: dict[str, Callable[[bytes], Any]] = {
+        "listeners": listeners_of,
+        "routes": tables_of,
+        "clusters": clusters_of,
+    }
+    fields = {"listeners": "listeners", "routes": "tables", "clusters": "clusters"}
+    good = Loaded(**{fields[each]: reader(recorded(each)) for each, reader in readers.items()})
+    refused = compared = 0
+    for each in damaged(json.loads(recorded(name))):
+        try:
+            found = readers[name](json.dumps(each).encode())
+        except UnreachableError:
+            refused += 1
+            continue
+        assert compare(plan, cluster, PROXY, replace(good, **{fields[name]: found})).pod == PROXY.full_name
+        compared += 1
+
+    assert min(refused, compared) > 10
