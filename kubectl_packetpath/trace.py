@@ -77,7 +77,7 @@ class Fact:
 
     section: str
     """The kernel subject: `iptables-legacy`, `iptables-nft`, `nftables`, `route`, `rule`, `neighbour`,
-    `fdb`, `sysctl`, `socket`, `conntrack`, `link`, `ipset`, `ipvs`, `address`, or `api`."""
+    `fdb`, `sysctl`, `socket`, `conntrack`, `link`, `ipset`, `ipvs`, `address`, `envoy`, or `api`."""
     key: str
     """Where it stands: `nat/KUBE-SERVICES/14`, `table main`, …; stable within one snapshot."""
     text: str = ""

@@ -1,6 +1,6 @@
 """Questions about HTTP requests: what the proxy decides, and the path of each connection."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,16 +14,19 @@ from kubectl_packetpath.cluster.ask import AskError
 from kubectl_packetpath.cluster.http.asking import HttpWish
 from kubectl_packetpath.cluster.http.connections import Connection
 from kubectl_packetpath.cluster.http.decision import Reference
+from kubectl_packetpath.cluster.http.live.views import asked, live_of, settled
 from kubectl_packetpath.cluster.http.outline import Outline, outlines
+from kubectl_packetpath.cluster.http.plan import Plan
 from kubectl_packetpath.cluster.http.story import Stories, Story, Told
 from kubectl_packetpath.cluster.http.tls.model import Secrets
-from kubectl_packetpath.cluster.model import Cluster
+from kubectl_packetpath.cluster.model import Cluster, Pod
 from kubectl_packetpath.render import STORY_FORMATS
 from kubectl_packetpath.snapshot.absent import Absent, Why
 from kubectl_packetpath.sources.api import Access, Api
 from kubectl_packetpath.sources.apiserver import read_for_requests
 from kubectl_packetpath.sources.asking import Supplier, answer
 from kubectl_packetpath.sources.bundle import Bundle
+from kubectl_packetpath.sources.proxies import Proxies
 from kubectl_packetpath.sources.web import read_secrets
 
 HttpWishIn = Callable[[str], HttpWish]
@@ -38,10 +41,44 @@ def live(access: Access, wish_in: HttpWishIn, output: Output, permission: Permis
     cluster = read_for_requests(api, [each for each in (wish.namespace, *starts) if each])
     found = outlines(wish, cluster)
     secrets = _secrets(found, lambda wanted: read_secrets(api, wanted))
+    proxies = Proxies(api=api)
+    plans = [each.plan for each in found if each.plan is not None]
+    proxies.ask(_wanted(plans))
     if not any(each.has_questions for each in found):
-        return _show(_stories(wish, cluster, found, secrets, None), output)
+        stories = _stories(wish, cluster, found, secrets, None)
+        return _show(_with_proxies(stories, cluster, proxies), output)
     with ready_agents(api, permission) as agents:
-        return _show(_stories(wish, cluster, found, secrets, agents), output)
+        stories = _stories(wish, cluster, found, secrets, agents)
+        return _show(_with_proxies(stories, cluster, proxies), output)
+
+
+def _wanted(plans: Iterable[Plan], only: Collection[str] | None = None) -> list[tuple[Pod, int]]:
+    """The proxies of these plans, each once, with the port where it is asked."""
+    return list(
+        dict.fromkeys(
+            (pod, plan.controller.admin_port)
+            for plan in plans
+            for pod in asked(plan)
+            if plan.controller.admin_port is not None and (only is None or pod.full_name in only)
+        )
+    )
+
+
+def _with_proxies(found: Stories, cluster: Cluster, proxies: Proxies) -> Stories:
+    """With what the proxies say that they have loaded; those that differ may be on their way, and are asked again."""
+    told = [_with_live(each, cluster, proxies) for each in found.stories]
+    differ = {view.pod for each in told for view in each.live.views if view.drifts}
+    if differ:
+        proxies.ask(_wanted([each.plan for each in found.stories if each.plan is not None], differ))
+        told = [_with_live(each, cluster, proxies) for each in found.stories]
+    return replace(found, stories=tuple(told))
+
+
+def _with_live(story: Story, cluster: Cluster, proxies: Proxies) -> Story:
+    if story.plan is None:
+        return story
+    live = live_of(story.plan, cluster, proxies.of)
+    return replace(story, plan=settled(story.plan, cluster, live), live=live)
 
 
 def recorded(file: Path, wish_in: HttpWishIn, namespace: str, output: Output) -> int:

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from kubectl_packetpath.cluster.answer import Answer, Answered
+from kubectl_packetpath.cluster.http.live.drift import View
 from kubectl_packetpath.findings import (
     balancer_is_not_announced,
     balancer_is_pending,
@@ -32,7 +33,12 @@ from kubectl_packetpath.findings import (
     policies_are_not_programmed,
     policies_deny,
     proxy_arp_is_off,
+    proxy_avoids_endpoints,
+    proxy_has_other_endpoints,
+    proxy_has_other_route,
     proxy_in_two_back_ends,
+    proxy_lacks_listener,
+    proxy_lacks_route,
     reverse_path_filter_drops,
     route_discards,
     route_is_missing,
@@ -58,6 +64,11 @@ CHECKS: tuple[Check, ...] = (
     loopback_node_port.CHECK,
     endpoint_on_lost_node.CHECK,
     balancer_is_not_announced.CHECK,
+    proxy_lacks_listener.CHECK,
+    proxy_lacks_route.CHECK,
+    proxy_has_other_route.CHECK,
+    proxy_has_other_endpoints.CHECK,
+    proxy_avoids_endpoints.CHECK,
     service_not_programmed.CHECK,
     endpoint_not_programmed.CHECK,
     endpoint_is_gone.CHECK,
@@ -95,6 +106,11 @@ def findings_at_all(answer: Answer) -> tuple[Finding, ...]:
     return _once(found for check in CHECKS for found in check.look_at_all(answer))
 
 
+def findings_of_proxy(view: View) -> tuple[Finding, ...]:
+    """All that is found in what a proxy says that it has loaded."""
+    return _once(found for check in CHECKS for found in check.look_at_proxy(view))
+
+
 def _once(told: Iterable[Finding]) -> tuple[Finding, ...]:
     found: dict[Finding, tuple[int, ...]] = {}
     for each in told:
@@ -103,4 +119,4 @@ def _once(told: Iterable[Finding]) -> tuple[Finding, ...]:
     return tuple(replace(each, paths=paths) for each, paths in found.items())
 
 
-__all__ = ["CHECKS", "Check", "Finding", "Severity", "findings", "findings_at_all"]
+__all__ = ["CHECKS", "Check", "Finding", "Severity", "findings", "findings_at_all", "findings_of_proxy"]

@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import Any
 
 from kubectl_packetpath.cluster.answer import Answer, Answered
+from kubectl_packetpath.cluster.http.live.drift import View
 from kubectl_packetpath.trace import Fact
 
 MOST_REMEDIES = 3
@@ -51,6 +52,7 @@ class Finding:
 
 Look = Callable[[Answer, Answered], Iterator[Finding]]
 LookAtAll = Callable[[Answer], Iterator[Finding]]
+LookAtProxy = Callable[[View], Iterator[Finding]]
 
 
 def _nothing(_answer: Answer, _way: Answered) -> Iterator[Finding]:
@@ -58,6 +60,10 @@ def _nothing(_answer: Answer, _way: Answered) -> Iterator[Finding]:
 
 
 def _nothing_at_all(_answer: Answer) -> Iterator[Finding]:
+    yield from ()
+
+
+def _nothing_of_proxies(_view: View) -> Iterator[Finding]:
     yield from ()
 
 
@@ -72,6 +78,8 @@ class Check:
     """In one way in."""
     look_at_all: LookAtAll = _nothing_at_all
     """In the answer as a whole: what no packet shows."""
+    look_at_proxy: LookAtProxy = _nothing_of_proxies
+    """In what one proxy says that it has loaded."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,3 +108,7 @@ class Problem:
     def check(self, look: Look = _nothing, look_at_all: LookAtAll = _nothing_at_all) -> Check:
         """The check for it."""
         return Check(code=self.code, id=self.id, title=self.title, look=look, look_at_all=look_at_all)
+
+    def check_of_proxies(self, look: LookAtProxy) -> Check:
+        """The check for it, where a proxy's own word shows it."""
+        return Check(code=self.code, id=self.id, title=self.title, look_at_proxy=look)

@@ -28,7 +28,8 @@ def page() -> str:
 
 
 def _section(check: Check) -> str:
-    look = check.look if check.look.__module__ != Check.__module__ else check.look_at_all
+    looks = (check.look, check.look_at_all, check.look_at_proxy)
+    look = next(each for each in looks if each.__module__ != Check.__module__)
     module = sys.modules[look.__module__]
     _, _, rest = (module.__doc__ or "").strip().partition("\n")
     text = "\n".join(_paragraphs(rest))

@@ -8,6 +8,7 @@ from kubectl_packetpath.cluster.http.plan import Plan
 from kubectl_packetpath.cluster.http.story import Stories, Story, Told
 from kubectl_packetpath.cluster.http.tls.serving import Shown
 from kubectl_packetpath.cluster.naming.resolving import Asked, Resolution
+from kubectl_packetpath.render.proxies import proxies
 from kubectl_packetpath.render.style import SIGNS, Style, clean, wrapped
 from kubectl_packetpath.render.tree import tree, wide
 from kubectl_packetpath.render.words import share
@@ -24,6 +25,11 @@ class _Writer:
     wide: bool
     said: set[tuple[object, ...]] = field(default_factory=set)
     """Connections that were told already: many requests come in by the same way."""
+
+    @property
+    def paints(self) -> dict[str, Callable[[str], str]]:
+        """How lines about proxies are set."""
+        return {"bad": self.style.bad, "faint": self.style.faint, "": str}
 
     def stories(self, found: Stories) -> Iterator[str]:
         """All of them."""
@@ -48,6 +54,8 @@ class _Writer:
         for part in found.encryption:
             paint = self.style.unsure if part.encrypted is not True else str
             yield from self.row("encrypted" if part.encrypted else "open", str(part), paint)
+        for label, text, family in proxies(found.live, wide=self.wide):
+            yield from self.row(label, text, self.paints[family])
         for note in found.notes:
             yield from self.row("note", note)
         for number, each in enumerate(found.told, 1):

@@ -4,10 +4,13 @@ import json
 from collections.abc import Iterator
 
 from kubectl_packetpath.cluster.http.decision import Considered, Decision, Share
+from kubectl_packetpath.cluster.http.live.drift import View
 from kubectl_packetpath.cluster.http.plan import Plan
 from kubectl_packetpath.cluster.http.story import Stories, Story
 from kubectl_packetpath.cluster.http.tls.serving import Shown
 from kubectl_packetpath.cluster.naming.resolving import Resolution
+from kubectl_packetpath.findings import findings_of_proxy
+from kubectl_packetpath.render.findings import finding_of
 from kubectl_packetpath.render.machine import JSON_SCHEMA, Json, document
 from kubectl_packetpath.render.style import Style, clean
 
@@ -39,8 +42,20 @@ def _story(found: Story) -> Json:
             }
             for each in found.encryption
         ],
-        "notes": [clean(note) for note in found.notes],
+        "proxies": [_view(each) for each in found.live.views],
+        "notes": [*(clean(note) for note in found.live.notes), *(clean(note) for note in found.notes)],
         "connections": [{"title": clean(each.title), "answer": document(each.answer)} for each in found.told],
+    }
+
+
+def _view(view: View) -> Json:
+    return {
+        "pod": clean(view.pod),
+        "node": clean(view.node),
+        "read": not view.unseen,
+        "agrees": None if view.unseen or view.undecided else not view.drifts,
+        "why": clean(view.unseen or view.undecided),
+        "findings": [finding_of(each) for each in findings_of_proxy(view)],
     }
 
 

@@ -10,7 +10,7 @@ Kubernetes: https://kubernetes.io/docs/reference/using-api/api-concepts/
 import json
 import os
 import ssl
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -138,12 +138,23 @@ class Api:
         self, namespace: str, pod: str, command: tuple[str, ...], timeout_seconds: float
     ) -> websocket.WebSocket:
         """Run a program in a pod; its streams are the channels of a websocket."""
-        from kubernetes.stream.ws_client import get_websocket_url, websocket_proxycare  # noqa: PLC0415
-
         query = [("command", word) for word in command]
         query += [(stream, "true") for stream in ("stdin", "stdout", "stderr")]
-        host = self.configuration.host
-        url = get_websocket_url(f"{host}/api/v1/namespaces/{namespace}/pods/{pod}/exec", query)
+        return self._open(f"/api/v1/namespaces/{namespace}/pods/{pod}/exec", query, timeout_seconds)
+
+    def open_forward(
+        self, namespace: str, pod: str, port: int, timeout_seconds: float
+    ) -> websocket.WebSocket:
+        """A connection to a port of a pod, on its loopback; its bytes are channel 0 of a websocket, its errors 1."""
+        path = f"/api/v1/namespaces/{namespace}/pods/{pod}/portforward"
+        return self._open(path, [("ports", str(port))], timeout_seconds)
+
+    def _open(
+        self, path: str, query: Sequence[tuple[str, str]], timeout_seconds: float
+    ) -> websocket.WebSocket:
+        from kubernetes.stream.ws_client import get_websocket_url, websocket_proxycare  # noqa: PLC0415
+
+        url = get_websocket_url(f"{self.configuration.host}{path}", query)
         headers = [f"{name}: {value}" for name, value in self._identity()]
         options = websocket_proxycare(
             {"header": [*headers, f"Sec-WebSocket-Protocol: {EXEC_PROTOCOL}"]}, self.configuration, url, None
@@ -153,11 +164,9 @@ class Api:
         try:
             socket.connect(url, **options)
         except websocket.WebSocketBadStatusException as error:
-            raise self._refusal(
-                error.status_code, "POST", f"/pods/{pod}/exec", error.resp_body or b""
-            ) from error
+            raise self._refusal(error.status_code, "POST", path, error.resp_body or b"") from error
         except (websocket.WebSocketException, OSError) as error:
-            raise UnreachableError(f"exec into {namespace}/{pod} failed: {_first_line(error)}") from error
+            raise UnreachableError(f"{path} failed: {_first_line(error)}") from error
         return socket
 
     def _identity(self) -> Iterator[tuple[str, str]]:

@@ -34,7 +34,7 @@ def edge(cluster: Cluster) -> Edge:
 
 def told_nodes(edge: Edge) -> set[str]:
     """The nodes by which the program says that packets for the address come in."""
-    words = (f"svc/{NAME}", "-n", contour.NAMESPACE, "--from", f"outside:{CLIENT}")
+    words = (f"svc/{NAME}:http", "-n", contour.NAMESPACE, "--from", f"outside:{CLIENT}")
     ways = [
         each for each in packetpath(edge.cluster, *words).ways if each["question"]["way"] == "LoadBalancer"
     ]
@@ -88,7 +88,7 @@ def _is_alone(edge: Edge, name: str) -> bool:
 
 def test_the_peers_are_told(edge: Edge) -> None:
     """To whom the address is announced stands beside the ways."""
-    words = (f"svc/{NAME}", "-n", contour.NAMESPACE, "--from", f"outside:{CLIENT}")
+    words = (f"svc/{NAME}:http", "-n", contour.NAMESPACE, "--from", f"outside:{CLIENT}")
     wait_until("the objects say so", lambda: len(told_nodes(edge)) == 2)
 
     notes = json.loads(packetpath(edge.cluster, *words, expect=0).out)["notes"]

@@ -108,6 +108,7 @@ def test_the_certificate_that_is_told_is_the_one_that_is_shown(
 
     assert request["tls"]["chain"][0]["fingerprint"] == fingerprint
     assert problem in " ".join(request["tls"]["problems"])
+    assert [each["agrees"] for each in request["proxies"]] == [True, True]
     assert [
         each.status for each in edge.send([Sent(url="", host="shop.test", path="/", port=443, tls=True)])
     ] == [200]

@@ -79,12 +79,25 @@ def test_the_agent_is_bounded() -> None:
 
 
 def test_those_who_ask_may_change_nothing() -> None:
-    """The client's role reads; `create` is what the API calls the beginning of an exec."""
+    """The client's role reads; `create` is what the API calls the beginning of an exec, and of a forwarded port."""
     roles = yaml.safe_load_all((MANIFESTS / "client-role.yaml").read_text())
     rules = [rule for role in roles for rule in role["rules"]]
 
     assert all("*" not in (*rule["apiGroups"], *rule["resources"], *rule["verbs"]) for rule in rules)
     assert all("secrets" not in rule["resources"] for rule in rules)
     for rule in rules:
-        allowed = {"get", "list", "create"} if rule["resources"] == ["pods/exec"] else {"get", "list"}
+        begins = rule["resources"] in (["pods/exec"], ["pods/portforward"])
+        allowed = {"get", "list", "create"} if begins else {"get", "list"}
         assert set(rule["verbs"]) <= allowed
+
+
+def test_the_right_to_forward_ports_stands_alone() -> None:
+    """Whoever binds the role of those who ask gives it to nobody: it is a role of its own."""
+    roles = list(yaml.safe_load_all((MANIFESTS / "client-role.yaml").read_text()))
+    holders = [
+        role for role in roles if any("pods/portforward" in rule["resources"] for rule in role["rules"])
+    ]
+
+    assert [(role["metadata"]["name"], len(role["rules"])) for role in holders] == [
+        ("packetpath-proxy-viewer", 1)
+    ]

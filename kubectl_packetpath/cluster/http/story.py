@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from kubectl_packetpath.cluster.answer import WORST_FIRST, Answer
 from kubectl_packetpath.cluster.http.decision import Decision, Result
 from kubectl_packetpath.cluster.http.encryption import Boundary, between_nodes, boundaries
+from kubectl_packetpath.cluster.http.live.drift import Live
 from kubectl_packetpath.cluster.http.plan import Plan
 from kubectl_packetpath.cluster.http.tls.serving import Shown
 from kubectl_packetpath.cluster.naming.resolving import Resolution
@@ -41,6 +42,8 @@ class Story:
     shown: Shown | None = None
     resolution: Resolution | None = None
     told: tuple[Told, ...] = ()
+    live: Live = field(default_factory=Live)
+    """What its proxies say that they have loaded."""
     notes: tuple[str, ...] = field(default=())
 
     @property
@@ -68,6 +71,7 @@ class Story:
             found.append(decision_family(decision))
             if not any(each.family for each in self.told) and ENDS[decision.result] == "arrived":
                 found.append("unknown")
+        found += self.live.families
         if self.shown is not None and self.shown.problems:
             found.append("lost")
         if self.resolution is not None and not self.resolution.addresses:

@@ -94,6 +94,8 @@ class Controller:
     """Annotation that lists the ports on which a load balancer listens, in JSON; without it they are the usual ones."""
     live: str = ""
     """Where the proxy shows its live configuration."""
+    admin_port: int | None = None
+    """Port on the loopback of a proxy's pod where its Envoy shows it, to whoever may forward a port; None: not read."""
 
     @property
     def is_known(self) -> bool:

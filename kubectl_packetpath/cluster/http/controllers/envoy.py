@@ -52,7 +52,8 @@ CONTOUR = Controller(
     redirect=HttpsRedirect(status=301, by_default=False, force="ingress.kubernetes.io/force-ssl-redirect"),
     allows_http="kubernetes.io/ingress.allow-http",
     default_certificate="",
-    live="Envoy's admin interface, :9001 of its pod or a socket: /clusters, /config_dump",
+    live="Envoy's admin interface: a socket, and 127.0.0.1:9001 of its pod for reading /clusters, /config_dump, ...",
+    admin_port=9001,
 )
 
 ENVOY_GATEWAY = Controller(

@@ -1,0 +1,1 @@
+"""What a proxy has really loaded, by its own word, held against what the objects promise."""
