@@ -3,6 +3,7 @@
 Everything is read once, when it is first asked for, and kept: what is kept is what a question touched.
 """
 
+import errno
 import os
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -45,6 +46,7 @@ from packetpath_agent.live_legacy import LiveLegacy
 from packetpath_agent.live_nftables import LiveNftables
 from packetpath_agent.live_sets import LiveSets
 from packetpath_agent.netns import Found
+from packetpath_agent.pods import MOST_PROCESSES
 from packetpath_agent.reasons import attempted
 from packetpath_agent.wire import NETLINK_ROUTE, Netlink
 
@@ -266,10 +268,8 @@ class LiveNamespace:
         """The pod's /etc/resolv.conf, or the node's."""
         if self._is_host:
             return self._read("resolv_conf", lambda: files.inside(files.host_root(), "etc/resolv.conf"))
-        if self._found.pid is None:
-            return self._read("resolv_conf", _nobody)
-        root = f"/proc/{self._found.pid}/root"
-        return self._read("resolv_conf", lambda: files.inside(root, "etc/resolv.conf"))
+        pids = self._found.pids or ((self._found.pid,) if self._found.pid is not None else ())
+        return self._read("resolv_conf", lambda: _of_any(pids))
 
     def read_base(self) -> None:
         """The small tables, which nearly every walk needs."""
@@ -306,5 +306,12 @@ class LiveNamespace:
         )
 
 
-def _nobody() -> str:
-    raise ProcessLookupError(3, "no process is in this namespace")
+def _of_any(pids: tuple[int, ...]) -> str:
+    """The file as the first process sees it that has one: a sandbox's own image may have none."""
+    problem = OSError(errno.ESRCH, "no process is in this namespace")
+    for number, pid in enumerate(pids[:MOST_PROCESSES]):
+        try:
+            return files.inside(f"/proc/{pid}/root", "etc/resolv.conf")
+        except OSError as error:
+            problem = problem if number else error
+    raise problem

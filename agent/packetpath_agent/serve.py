@@ -10,6 +10,7 @@ from typing import BinaryIO
 from kubectl_packetpath.snapshot import Snapshot
 from kubectl_packetpath.snapshot.codec import RecordingError, decode_value, encode
 from kubectl_packetpath.walk import explore
+from kubectl_packetpath.walk.cluster import namespace_of
 from kubectl_packetpath.walk.request import ANSWER, PROBLEM, Request
 from packetpath_agent.live import LiveNamespace, LiveNode
 
@@ -63,6 +64,11 @@ def answer(node: LiveNode, request: Request) -> Snapshot:
         run_walks(node, request)
     for key in request.flows:
         node.host().count_flows(key)
+    for client in request.resolvers:
+        state = namespace_of(node, client.pod, client.addresses)
+        for each in (node.host(), state):
+            if each is not None:
+                each.resolv_conf()
     return node.snapshot()
 
 

@@ -1,6 +1,7 @@
 """Questions about HTTP requests: what the proxy decides, and the path of each connection."""
 
 from collections.abc import Callable, Collection, Iterable
+from contextlib import ExitStack
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,7 +16,7 @@ from kubectl_packetpath.cluster.http.asking import HttpWish
 from kubectl_packetpath.cluster.http.connections import Connection
 from kubectl_packetpath.cluster.http.decision import Reference
 from kubectl_packetpath.cluster.http.live.views import asked, live_of, settled
-from kubectl_packetpath.cluster.http.outline import Outline, outlines
+from kubectl_packetpath.cluster.http.outline import Outline, client_of, outlines
 from kubectl_packetpath.cluster.http.plan import Plan
 from kubectl_packetpath.cluster.http.story import Stories, Story, Told
 from kubectl_packetpath.cluster.http.tls.model import Secrets
@@ -27,6 +28,7 @@ from kubectl_packetpath.sources.apiserver import read_for_requests
 from kubectl_packetpath.sources.asking import Supplier, answer
 from kubectl_packetpath.sources.bundle import Bundle
 from kubectl_packetpath.sources.proxies import Proxies
+from kubectl_packetpath.sources.resolvers import files_of
 from kubectl_packetpath.sources.web import read_secrets
 
 HttpWishIn = Callable[[str], HttpWish]
@@ -39,15 +41,16 @@ def live(access: Access, wish_in: HttpWishIn, output: Output, permission: Permis
     wish = wish_in(api.namespace)
     starts = [wish.start.namespace] if wish.start is not None else []
     cluster = read_for_requests(api, [each for each in (wish.namespace, *starts) if each])
-    found = outlines(wish, cluster)
-    secrets = _secrets(found, lambda wanted: read_secrets(api, wanted))
-    proxies = Proxies(api=api)
-    plans = [each.plan for each in found if each.plan is not None]
-    proxies.ask(_wanted(plans))
-    if not any(each.has_questions for each in found):
-        stories = _stories(wish, cluster, found, secrets, None)
-        return _show(_with_proxies(stories, cluster, proxies), output)
-    with ready_agents(api, permission) as agents:
+    client = client_of(wish, cluster)
+    with ExitStack() as stack:
+        agents = stack.enter_context(ready_agents(api, permission)) if client is not None else None
+        files = files_of(client, agents) if client is not None and agents is not None else None
+        found = outlines(wish, cluster, files)
+        secrets = _secrets(found, lambda wanted: read_secrets(api, wanted))
+        proxies = Proxies(api=api)
+        proxies.ask(_wanted([each.plan for each in found if each.plan is not None]))
+        if agents is None and any(each.has_questions for each in found):
+            agents = stack.enter_context(ready_agents(api, permission))
         stories = _stories(wish, cluster, found, secrets, agents)
         return _show(_with_proxies(stories, cluster, proxies), output)
 
@@ -91,7 +94,8 @@ def recorded(file: Path, wish_in: HttpWishIn, namespace: str, output: Output) ->
         )
     cluster = replace(bundle.cluster, namespace=namespace or bundle.cluster.namespace)
     wish = wish_in(cluster.namespace)
-    found = outlines(wish, cluster)
+    client = client_of(wish, cluster)
+    found = outlines(wish, cluster, files_of(client, bundle) if client is not None else None)
     none = Secrets(found=Absent(why=Why.NOT_ASKED, detail="a recording holds no Secrets"))
     return _show(_stories(wish, cluster, found, none, bundle), output)
 
@@ -119,6 +123,7 @@ def _stories(
                 plan=each.plan,
                 shown=shown,
                 resolution=each.resolution,
+                resolver=each.resolver,
                 told=tuple(one for one in told if one is not None),
                 notes=each.notes,
             )
@@ -133,7 +138,8 @@ def _told(wish: HttpWish, connection: Connection, cluster: Cluster, supplier: Su
     if supplier is None or not expansion.questions:
         empty = Answer(target=wish.title, ways=(), cluster=cluster, notes=expansion.notes)
         return Told(title=connection.title, answer=empty)
-    return Told(title=connection.title, answer=answer(wish.title, expansion, cluster, supplier))
+    found = answer(wish.title, expansion, cluster, supplier)
+    return Told(title=connection.title, answer=replace(found, resolver=connection.resolver))
 
 
 def _show(found: Stories, output: Output) -> int:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from kubectl_packetpath.cluster.flows import Existing
 from kubectl_packetpath.cluster.model import Cluster, Service
+from kubectl_packetpath.cluster.naming.resolver import Resolver
 from kubectl_packetpath.cluster.policy.enforcement import Enforcement
 from kubectl_packetpath.cluster.policy.judged import Judged
 from kubectl_packetpath.cluster.question import Question
@@ -105,6 +106,8 @@ class Answer:
     """What was read of the nodes on the way; a test or a recording may have none."""
     enforcement: Enforcement | None = None
     """Who enforces policies; None: nobody looked."""
+    resolver: Resolver | None = None
+    """The resolver of the client, where the way is that of its questions."""
 
     @property
     def verdict(self) -> Verdict:

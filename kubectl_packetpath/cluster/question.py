@@ -52,7 +52,7 @@ class Question:
     """One packet that a user may send."""
 
     way: str
-    """ClusterIP, NodePort, LoadBalancer, ExternalIP, HealthCheck, Headless, Pod, Node or Address."""
+    """ClusterIP, NodePort, LoadBalancer, ExternalIP, HealthCheck, Headless, Pod, Node, Nameserver or Address."""
     subject: str = ""
     """What is asked about: `default/web:http`."""
     start: Start

@@ -39,6 +39,7 @@ from kubectl_packetpath.findings import (
     proxy_in_two_back_ends,
     proxy_lacks_listener,
     proxy_lacks_route,
+    resolver_differs,
     reverse_path_filter_drops,
     route_discards,
     route_is_missing,
@@ -92,6 +93,7 @@ CHECKS: tuple[Check, ...] = (
     policies_are_not_programmed.CHECK,
     rules_deny_what_policies_allow.CHECK,
     policies_deny.CHECK,
+    resolver_differs.CHECK,
 )
 """In the order of their codes."""
 

@@ -14,6 +14,7 @@ from kubectl_packetpath.render.tree import tree, wide
 from kubectl_packetpath.render.words import share
 
 MOST_RULES = 6
+MOST_NAMES = 12
 LABEL = 9
 
 
@@ -49,6 +50,8 @@ class _Writer:
             yield from self.decision(found.plan, found.plan.decision)
         if found.shown is not None:
             yield from self.certificate(found.shown)
+        if found.resolver is not None:
+            yield from self.row("resolver", found.resolver.title)
         if found.resolution is not None:
             yield from self.resolution(found.resolution)
         for part in found.encryption:
@@ -116,8 +119,13 @@ class _Writer:
 
     def resolution(self, found: Resolution) -> Iterator[str]:
         """Each name that is asked for."""
-        for each in found.asked:
+        shown = found.asked if self.wide else found.asked[:MOST_NAMES]
+        for each in shown:
             yield from self.row("DNS", _question(each))
+        if len(shown) < len(found.asked):
+            yield from self.row("", f"{len(found.asked) - len(shown)} more names: -o wide", self.style.faint)
+        if not found.asked and not found.addresses:
+            yield from self.row("DNS", f"{found.name} is no name that can be asked for")
         if len(found.asked) > 1:
             most = "" if found.is_certain else "at most "
             yield from self.row("", f"{most}{found.questions} questions in all")

@@ -8,6 +8,7 @@ from kubectl_packetpath.cluster.http.live.drift import View
 from kubectl_packetpath.cluster.http.plan import Plan
 from kubectl_packetpath.cluster.http.story import Stories, Story
 from kubectl_packetpath.cluster.http.tls.serving import Shown
+from kubectl_packetpath.cluster.naming.resolver import Resolver
 from kubectl_packetpath.cluster.naming.resolving import Resolution
 from kubectl_packetpath.findings import findings_of_proxy
 from kubectl_packetpath.render.findings import finding_of
@@ -32,7 +33,7 @@ def _story(found: Story) -> Json:
         "end": found.family,
         "decision": _decision(found.plan, found.plan.decision) if found.plan is not None else None,
         "tls": _shown(found.shown) if found.shown is not None else None,
-        "dns": _resolution(found.resolution) if found.resolution is not None else None,
+        "dns": _resolution(found.resolution, found.resolver) if found.resolution is not None else None,
         "encryption": [
             {
                 "from": clean(each.start),
@@ -137,9 +138,30 @@ def _shown(shown: Shown) -> Json:
     }
 
 
-def _resolution(found: Resolution) -> Json:
+def _resolver(found: Resolver) -> Json:
+    conf = found.conf
+    return {
+        "from_file": found.from_file,
+        "pod": clean(found.pod) or None,
+        "node": clean(found.node) or None,
+        "unread": clean(found.unread),
+        "servers": [clean(each) for each in conf.asked_servers],
+        "search": [clean(each) for each in conf.search],
+        "ndots": conf.ndots,
+        "timeout_seconds": conf.timeout_seconds,
+        "attempts": conf.attempts,
+        "options": [clean(each) for each in conf.options],
+        "zone": clean(found.zone),
+        "cache": clean(found.cache),
+        "foreign": clean(found.foreign),
+        "differences": [{"text": clean(each.text), "certain": each.certain} for each in found.differences],
+    }
+
+
+def _resolution(found: Resolution, resolver: Resolver | None) -> Json:
     return {
         "name": clean(found.name),
+        "resolver": _resolver(resolver) if resolver is not None else None,
         "questions": found.questions,
         "addresses": [str(each) for each in found.addresses],
         "certain": found.is_certain,

@@ -20,7 +20,7 @@ from kubectl_packetpath.sources.frames import FrameStream
 from kubectl_packetpath.sources.installation import NAMESPACE, Status, status_of
 from kubectl_packetpath.sources.trouble import UnreachableError
 from kubectl_packetpath.walk.cluster import Need
-from kubectl_packetpath.walk.request import ANSWER, PROBLEM, Request, Walk
+from kubectl_packetpath.walk.request import ANSWER, PROBLEM, Client, Request, Walk
 
 T = TypeVar("T")
 COMMAND = ("packetpath-agent", "serve")
@@ -76,6 +76,16 @@ class Agents:
             name: encode_value(Request(what="walks", walks=tuple(walks))) for name, walks in requests.items()
         }
         self._all(frames, lambda name: self._take(name, frames[name]))
+
+    def read_resolver(self, node: str, client: Client) -> str:
+        """Have a pod's resolver configuration read; an agent that does not know how is none the worse for it."""
+        if self.node(node) is None:
+            return self.missing.get(node, f"{node} was not looked at")
+        try:
+            self._take(node, encode_value(Request(what="walks", resolvers=(client,))))
+        except (RecordingError, UnreachableError) as error:
+            return str(error)
+        return ""
 
     def snapshots(self, names: Iterable[str]) -> dict[str, bytes]:
         """Whole recordings, as the agents encoded them."""

@@ -25,6 +25,7 @@ from kubectl_packetpath.sources.rounds import World, budgets, walked
 from kubectl_packetpath.trace import Ending, Hop, Path, Step, StepKind, Trace, Verdict
 from kubectl_packetpath.walk.cluster import Cluster as WalkCluster
 from kubectl_packetpath.walk.cluster import Need, Place, PlaceKind, Query
+from kubectl_packetpath.walk.request import Client
 from kubectl_packetpath.walk.underlay import Underlay
 
 ANY = {4: ip_address("0.0.0.0"), 6: ip_address("::")}  # noqa: S104 - the sender's kernel chooses
@@ -46,6 +47,9 @@ class Supplier(Protocol):
 
     def more(self, needs: tuple[Need, ...]) -> None:
         """Find out what these walks were missing; afterwards `node` knows more, or `missing` says why not."""
+
+    def read_resolver(self, node: str, client: Client) -> str:
+        """Have a pod's resolver configuration read; why that was not done, or nothing."""
 
 
 def answer(target: str, expansion: Expansion, cluster: Cluster, supplier: Supplier) -> Answer:

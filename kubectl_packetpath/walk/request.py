@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from kubectl_packetpath.packet import Address
+from kubectl_packetpath.snapshot import PodReference
 from kubectl_packetpath.snapshot.conntrack import FlowFilter
 from kubectl_packetpath.walk.explore import Connections, Originated, ReceivedOn
 
@@ -16,6 +18,14 @@ class Walk:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Client:
+    """A pod whose resolver's configuration is asked for, and its node's beside it."""
+
+    pod: PodReference
+    addresses: tuple[Address, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
     """A question to an agent."""
 
@@ -25,6 +35,8 @@ class Request:
     walks: tuple[Walk, ...] = ()
     flows: tuple[FlowFilter, ...] = ()
     """Existing connections of the node's own namespace to count besides."""
+    resolvers: tuple[Client, ...] = ()
+    """Pods whose /etc/resolv.conf to read besides; agents that know nothing of it refuse the request."""
 
 
 ANSWER, PROBLEM = b"A", b"E"

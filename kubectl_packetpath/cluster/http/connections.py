@@ -13,6 +13,7 @@ from kubectl_packetpath.cluster.http.controllers.base import Reach
 from kubectl_packetpath.cluster.http.decision import Result, Share
 from kubectl_packetpath.cluster.http.plan import Plan
 from kubectl_packetpath.cluster.model import Cluster, Pod, Service, ServicePort
+from kubectl_packetpath.cluster.naming.resolver import Resolver
 from kubectl_packetpath.cluster.published import expected_endpoints
 from kubectl_packetpath.cluster.question import Expansion, Expected, Question, Start, Wish
 from kubectl_packetpath.cluster.ways import SOMEBODY, expand
@@ -28,6 +29,8 @@ class Connection:
 
     title: str
     expansion: Expansion
+    resolver: Resolver | None = None
+    """Whose first server this one leads to."""
 
 
 def way_in(plan: Plan, cluster: Cluster, start: Target | None, nodes: tuple[str, ...]) -> Connection:

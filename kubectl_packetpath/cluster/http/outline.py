@@ -11,16 +11,16 @@ from urllib.parse import urlsplit
 from kubectl_packetpath.cluster.ask import AskError, Target, TargetKind, find_pod
 from kubectl_packetpath.cluster.http.asking import HttpWish
 from kubectl_packetpath.cluster.http.connections import Connection, onward, way_in
+from kubectl_packetpath.cluster.http.names import of_musl, of_servers, to_servers
 from kubectl_packetpath.cluster.http.plan import Plan, plans
 from kubectl_packetpath.cluster.http.request import HttpRequest, is_address, request_of
-from kubectl_packetpath.cluster.model import Cluster, Pod, Service
-from kubectl_packetpath.cluster.naming.pods import dns_service, resolv_conf_of
-from kubectl_packetpath.cluster.naming.resolv import Library, ResolvConf
-from kubectl_packetpath.cluster.naming.resolving import Resolution, resolve
+from kubectl_packetpath.cluster.model import Cluster, Pod
+from kubectl_packetpath.cluster.naming.records import Code
+from kubectl_packetpath.cluster.naming.resolv import Library
+from kubectl_packetpath.cluster.naming.resolver import Files, Resolver, resolver_of
+from kubectl_packetpath.cluster.naming.resolving import Manner, Resolution, resolve
 from kubectl_packetpath.cluster.question import Expansion, Wish
 from kubectl_packetpath.cluster.ways import expand
-
-DNS_PORT = "53"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +30,7 @@ class Outline:
     title: str
     plan: Plan | None = None
     resolution: Resolution | None = None
+    resolver: Resolver | None = None
     connections: tuple[Connection, ...] = ()
     notes: tuple[str, ...] = ()
 
@@ -39,21 +40,26 @@ class Outline:
         return any(each.expansion.questions for each in self.connections)
 
 
-def outlines(wish: HttpWish, cluster: Cluster) -> tuple[Outline, ...]:
-    """All requests that a question stands for."""
-    inside = _inside(wish, cluster) if wish.url else None
-    if inside is not None:
-        return (inside,)
-    outside = _elsewhere(wish, cluster) if wish.url else None
+def outlines(wish: HttpWish, cluster: Cluster, files: Files | None = None) -> tuple[Outline, ...]:
+    """All requests that a question stands for; `files` are those of the pod that it starts from."""
+    named = _named(wish, cluster, files) if wish.url else None
+    if named is not None and named.is_ours:
+        return (named.outline(wish, cluster),)
     try:
         found = plans(wish, cluster)
     except AskError:
-        if outside is None:
+        if named is None or named.pod is None:
             raise
-        return (outside,)
-    if outside is not None and all(each.decision.chosen is None for each in found):
-        return (outside,)
+        return (named.outline(wish, cluster),)
+    if named is not None and named.pod is not None and all(each.decision.chosen is None for each in found):
+        return (named.outline(wish, cluster),)
     return tuple(_of_plan(each, wish, cluster) for each in found)
+
+
+def client_of(wish: HttpWish, cluster: Cluster) -> Pod | None:
+    """The pod that resolves a URL's name; None where none does."""
+    pod = wish.start is not None and wish.start.kind is TargetKind.POD and bool(wish.url)
+    return find_pod(cluster, wish.start) if pod and wish.start is not None else None
 
 
 def _of_plan(plan: Plan, wish: HttpWish, cluster: Cluster) -> Outline:
@@ -81,101 +87,80 @@ def _client_told(plan: Plan) -> list[str]:
     ]
 
 
-def _inside(wish: HttpWish, cluster: Cluster) -> Outline | None:
-    """A request for a name that the cluster's DNS knows as a Service; None for other names."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Named:
+    """A URL whose host is a name that somebody has to resolve."""
+
+    request: HttpRequest
+    resolver: Resolver
+    resolution: Resolution
+    pod: Pod | None
+
+    @property
+    def is_ours(self) -> bool:
+        """It leads to a Service, or for certain to nothing: no proxy is asked about it."""
+        found = self.resolution
+        return found.service is not None or (self.pod is not None and found.code != Code.FORWARDED)
+
+    def outline(self, wish: HttpWish, cluster: Cluster) -> Outline:
+        """The questions, the way to whoever answers them, and the way to the Service."""
+        found = self.resolution
+        connections: list[Connection] = []
+        if self.pod is not None:
+            connections += to_servers(self.resolver, self.pod, wish.start, cluster)
+        service = found.service
+        if service is not None and found.addresses:
+            target = Target(
+                kind=TargetKind.SERVICE,
+                namespace=service.namespace,
+                name=service.name,
+                port=str(self.request.port),
+            )
+            expansion = expand(cluster, Wish(target=target, start=wish.start, nodes=wish.nodes))
+            title = f"to Service {service.full_name}"
+            connections.append(Connection(title=title, expansion=_only_to(expansion, found)))
+        return Outline(
+            title=f"{self.request.method} {self.request.url}",
+            resolution=found,
+            resolver=self.resolver,
+            connections=tuple(connections),
+            notes=tuple(self.notes(cluster)),
+        )
+
+    def notes(self, cluster: Cluster) -> Iterator[str]:
+        """What is to be said of who resolves the name."""
+        if self.pod is None:
+            yield "the name is resolved as pods of this namespace do: no --from was given"
+        yield from of_servers(self.resolver)
+        manner = _manner(self.resolver, Library.MUSL)
+        yield from of_musl(
+            self.resolver, self.resolution, resolve(self.resolution.name, self.resolver.musl, cluster, manner)
+        )
+
+
+def _named(wish: HttpWish, cluster: Cluster, files: Files | None) -> _Named | None:
+    """The name of a URL, resolved; None where it is an address, or nobody knows who is asked."""
     try:
         request = request_of(wish.url)
     except ValueError:
         return None
     if is_address(request.host):
         return None
-    pod = (
-        find_pod(cluster, wish.start)
-        if wish.start is not None and wish.start.kind is TargetKind.POD
-        else None
-    )
-    conf = _conf(pod, wish, cluster)
+    pod = client_of(wish, cluster)
+    somebody = pod or Pod(namespace=wish.namespace or cluster.namespace, name="any")
+    resolver = resolver_of(somebody, cluster, files)
+    if resolver is None:
+        return None
     name = urlsplit(wish.url).hostname or request.host  # with its final dot, which the resolver heeds
-    found = resolve(name, conf, cluster) if conf is not None else None
-    if found is None or (found.service is None and pod is None):
-        return None
-    if found.service is None and found.code == "forwarded":
-        return None
-    return _resolved(request, found, pod, wish, cluster)
+    found = resolve(name, resolver.conf, cluster, _manner(resolver, Library.GLIBC))
+    return _Named(request=request, resolver=resolver, resolution=found, pod=pod)
 
 
-def _elsewhere(wish: HttpWish, cluster: Cluster) -> Outline | None:
-    """What a pod does to reach a name that other servers know: its questions, and who is asked."""
-    pod = (
-        find_pod(cluster, wish.start)
-        if wish.start is not None and wish.start.kind is TargetKind.POD
-        else None
-    )
-    conf = resolv_conf_of(pod, cluster) if pod is not None else None
-    request = request_of(wish.url)
-    if conf is None or is_address(request.host):
-        return None
-    found = resolve(urlsplit(wish.url).hostname or request.host, conf, cluster)
-    return _resolved(request, found, pod, wish, cluster)
+def _manner(resolver: Resolver, library: Library) -> Manner:
+    return Manner(library=library, zone=resolver.zone, foreign=resolver.foreign)
 
 
-def _conf(pod: Pod | None, wish: HttpWish, cluster: Cluster) -> ResolvConf | None:
-    if pod is not None:
-        return resolv_conf_of(pod, cluster)
-    somebody = Pod(namespace=wish.namespace or cluster.namespace, name="any")
-    return resolv_conf_of(somebody, cluster)
-
-
-def _resolved(
-    request: HttpRequest, found: Resolution, pod: Pod | None, wish: HttpWish, cluster: Cluster
-) -> Outline:
-    connections = []
-    dns = dns_service(cluster)
-    start = wish.start
-    if dns is not None and pod is not None:
-        connections.append(Connection(title="to the cluster's DNS", expansion=_to_dns(dns, wish, cluster)))
-    service = found.service
-    if service is not None and found.addresses:
-        target = Target(
-            kind=TargetKind.SERVICE, namespace=service.namespace, name=service.name, port=str(request.port)
-        )
-        expansion = expand(cluster, Wish(target=target, start=start, nodes=wish.nodes))
-        connections.append(
-            Connection(title=f"to Service {service.full_name}", expansion=_only_inside(expansion, found))
-        )
-    return Outline(
-        title=f"{request.method} {request.url}",
-        resolution=found,
-        connections=tuple(connections),
-        notes=tuple(_of_resolvers(found, pod, wish, cluster)),
-    )
-
-
-def _to_dns(dns: Service, wish: HttpWish, cluster: Cluster) -> Expansion:
-    target = Target(kind=TargetKind.SERVICE, namespace=dns.namespace, name=dns.name, port=DNS_PORT)
-    try:
-        return expand(cluster, Wish(target=target, start=wish.start, protocol="udp"))
-    except AskError as error:
-        return Expansion(questions=(), notes=(str(error),))
-
-
-def _of_resolvers(found: Resolution, pod: Pod | None, wish: HttpWish, cluster: Cluster) -> Iterator[str]:
-    """What is to be said of who resolves the name."""
-    if pod is None:
-        yield "the name is resolved as pods of this namespace do: no --from was given"
-    conf = _conf(pod, wish, cluster)
-    if conf is None:
-        return
-    other = resolve(found.name, conf, cluster, library=Library.MUSL)
-    if other.addresses != found.addresses:
-        got = ", ".join(map(str, other.addresses)) or "no address"
-        yield (
-            f"this is glibc's way; a program with musl (Alpine) stops at {other.asked[-1].candidate.name} and "
-            f"gets {got}"
-        )
-
-
-def _only_inside(expansion: Expansion, found: Resolution) -> Expansion:
+def _only_to(expansion: Expansion, found: Resolution) -> Expansion:
     """Only the addresses to which the name leads."""
     wanted = set(found.addresses)
     return replace(

@@ -8,6 +8,7 @@ from kubectl_packetpath.cluster.http.encryption import Boundary, between_nodes, 
 from kubectl_packetpath.cluster.http.live.drift import Live
 from kubectl_packetpath.cluster.http.plan import Plan
 from kubectl_packetpath.cluster.http.tls.serving import Shown
+from kubectl_packetpath.cluster.naming.resolver import Resolver
 from kubectl_packetpath.cluster.naming.resolving import Resolution
 
 ENDS = {
@@ -41,6 +42,7 @@ class Story:
     """None for a name of the cluster: no proxy decides."""
     shown: Shown | None = None
     resolution: Resolution | None = None
+    resolver: Resolver | None = None
     told: tuple[Told, ...] = ()
     live: Live = field(default_factory=Live)
     """What its proxies say that they have loaded."""

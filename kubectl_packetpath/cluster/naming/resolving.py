@@ -38,6 +38,8 @@ class Resolution:
     name: str
     asked: tuple[Asked, ...]
     versions: tuple[int, ...] = (4, 6)
+    cut: bool = False
+    """There are more names than are told here, and none of these has an address."""
 
     @property
     def end(self) -> Asked | None:
@@ -49,13 +51,15 @@ class Resolution:
     @property
     def code(self) -> Code:
         """How it ends: with addresses, without, or with other servers."""
-        return self.end.last.code if self.end is not None else Code.FOUND
+        if self.end is None:
+            return Code.FOUND if _is_address(self.name) else Code.NO_NAME
+        return self.end.last.code
 
     @property
     def addresses(self) -> tuple[Address, ...]:
         """What the program gets."""
         if self.end is None:
-            return (ip_address(self.name.strip("[]")),)
+            return (ip_address(self.name.strip("[]")),) if _is_address(self.name) else ()
         return tuple(each for each in self.end.last.addresses if each.version in self.versions)
 
     @property
@@ -71,27 +75,37 @@ class Resolution:
     @property
     def is_certain(self) -> bool:
         """Whether no question went to servers whose answers are not seen."""
-        return all(each.last.code is not Code.FORWARDED for each in self.asked)
+        return not self.cut and all(each.last.code is not Code.FORWARDED for each in self.asked)
 
 
-def resolve(
-    name: str,
-    conf: ResolvConf,
-    cluster: Cluster,
-    *,
-    library: Library = Library.GLIBC,
-    zone: str = ZONE,
-) -> Resolution:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Manner:
+    """By which library it is asked, and of whom."""
+
+    library: Library = Library.GLIBC
+    zone: str = ZONE
+    """The cluster's domain."""
+    foreign: str = ""
+    """Why whoever is asked may not know the cluster's names; empty: it is the cluster's DNS."""
+
+
+GLIBC = Manner()
+
+
+def resolve(name: str, conf: ResolvConf, cluster: Cluster, manner: Manner = GLIBC) -> Resolution:
     """Ask for a name as a program does, both IP versions at once."""
     if _is_address(name):
         return Resolution(name=name, asked=())
-    return Resolution(name=name, asked=tuple(_asked(name, conf, cluster, library, zone)))
+    asked = tuple(_asked(name, conf, cluster, manner))
+    return Resolution(
+        name=name, asked=asked, cut=conf.search_cut and not (asked and asked[-1].last.addresses)
+    )
 
 
-def _asked(name: str, conf: ResolvConf, cluster: Cluster, library: Library, zone: str) -> Iterator[Asked]:
+def _asked(name: str, conf: ResolvConf, cluster: Cluster, manner: Manner) -> Iterator[Asked]:
     unseen = False
-    for candidate in candidates(name, conf, library):
-        chain = tuple(_chain(candidate.name, cluster, zone))
+    for candidate in candidates(name, conf, manner.library):
+        chain = tuple(_chain(candidate.name, cluster, manner))
         why = (
             f"{candidate.why}, and only if other servers do not know the name before"
             if unseen
@@ -102,16 +116,19 @@ def _asked(name: str, conf: ResolvConf, cluster: Cluster, library: Library, zone
         if last.addresses:
             return
         unseen = unseen or last.code is Code.FORWARDED
-        if library is Library.MUSL and last.code is Code.NO_DATA:
+        if manner.library is Library.MUSL and last.code is Code.NO_DATA:
             return
 
 
-def _chain(name: str, cluster: Cluster, zone: str) -> Iterator[Answer]:
+def _chain(name: str, cluster: Cluster, manner: Manner) -> Iterator[Answer]:
     """The answer, and those of the aliases that it leads to."""
+    if manner.foreign:
+        yield Answer(name=name, code=Code.FORWARDED, why=manner.foreign)
+        return
     seen: list[str] = []
     while name and name not in seen and len(seen) <= MOST_ALIASES:
         seen.append(name)
-        found = answer(name, cluster, zone)
+        found = answer(name, cluster, manner.zone)
         yield found
         name = found.alias
 

@@ -156,12 +156,25 @@ def test_headers_and_methods_are_sent(tmp_path: Path) -> None:
 
 
 def test_a_name_of_the_cluster_is_resolved_as_the_pod_does(tmp_path: Path) -> None:
-    """Each name that is asked for, then the way to the Service."""
+    """Each name that is asked for, by the pod's own file; then the ways to the server and to the Service."""
     (request,) = told(with_ingress(tmp_path), "http://web.demo/", "--from", "pod/client")["requests"]
 
     assert [each["code"] for each in request["dns"]["asked"]] == ["NXDOMAIN", "NOERROR"]
     assert request["dns"]["questions"] == 4
-    assert ends(request["connections"][0]) == {"DELIVERED"}
+    assert (request["dns"]["resolver"]["from_file"], request["dns"]["resolver"]["node"]) == (True, "node1")
+    assert [each["title"] for each in request["connections"]] == [
+        "to the nameserver 10.96.0.10",
+        "to Service demo/web",
+    ]
+    assert ends(request["connections"][1]) == {"DELIVERED"}
+
+
+def test_a_cluster_without_dns_is_seen_from_the_pod(tmp_path: Path) -> None:
+    """Its file names an address that no node translates: the question leaves the cluster, and no name is found."""
+    found = told(with_ingress(tmp_path), "http://web.demo/", "--from", "pod/client")
+
+    assert ends(found["requests"][0]["connections"][0]) == {"LEFT_CLUSTER"}
+    assert found["end"] == "lost"
 
 
 def test_a_final_dot_spares_questions(tmp_path: Path) -> None:

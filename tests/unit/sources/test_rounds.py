@@ -33,6 +33,10 @@ class Stubborn:
         """Asked, and nothing comes of it."""
         self.asked.append(needs)
 
+    def read_resolver(self, node: str, _client: object) -> str:
+        """It has none."""
+        return f"{node} has none"
+
 
 def test_a_node_that_never_answers_what_it_is_asked_ends_in_unknown() -> None:
     """With what the walk still missed, and after few rounds in vain."""

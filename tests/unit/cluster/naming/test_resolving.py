@@ -10,7 +10,7 @@ from kubectl_packetpath.cluster.model import Cluster, DnsConfig
 from kubectl_packetpath.cluster.naming.pods import resolv_conf_of
 from kubectl_packetpath.cluster.naming.records import Code
 from kubectl_packetpath.cluster.naming.resolv import Library, ResolvConf
-from kubectl_packetpath.cluster.naming.resolving import resolve
+from kubectl_packetpath.cluster.naming.resolving import Manner, resolve
 
 DNS = service(namespace="kube-system", name="kube-dns", cluster_ips=(ip_address("10.96.0.10"),))
 ALIAS = service(name="db", type="ExternalName", external_name="web.default.svc.cluster.local", cluster_ips=())
@@ -99,7 +99,7 @@ def test_a_name_that_others_are_asked_for_first_may_still_be_ours() -> None:
     given = replace(conf(), ndots=1)
 
     found = resolve("web.default", given, world())
-    musl = resolve("web.default", given, world(), library=Library.MUSL)
+    musl = resolve("web.default", given, world(), Manner(library=Library.MUSL))
 
     assert [str(each) for each in found.addresses] == ["10.96.0.9"]
     assert not found.is_certain
@@ -111,7 +111,7 @@ def test_musl_stops_at_a_name_without_address() -> None:
     """The name exists, so musl does not try the next one; glibc does."""
     given = replace(conf(), search=("svc.cluster.local", "default.svc.cluster.local"))
 
-    by_library = [len(resolve("default", given, world(), library=each).asked) for each in Library]
+    by_library = [len(resolve("default", given, world(), Manner(library=each)).asked) for each in Library]
 
     assert by_library == [3, 1]
 
