@@ -133,6 +133,27 @@ def test_the_questions_and_the_addresses_are_as_told(cluster: Cluster, shop: str
     assert seen.addresses == sorted(told["addresses"])
 
 
+def test_a_file_that_was_changed_is_what_counts(cluster: Cluster, shop: str) -> None:
+    """The pod's own file is followed, not what its policy promises; and that they part is a finding."""
+    install_agent(cluster)
+    file = Path(f"/proc/{cluster.pod(shop, 'client').pid}/root/etc/resolv.conf")
+    (server,) = (line for line in file.read_text().splitlines() if line.startswith("nameserver"))
+    search = f"search svc.cluster.local {shop}.svc.cluster.local"
+    file.write_text(f"{server}\n{search}\noptions ndots:2 single-request\n")
+
+    words = ("http://web/", "--from", "pod/client", "-n", shop)
+    (request,) = json.loads(packetpath(cluster, *words).out)["requests"]
+    seen = wait_until("a lookup", partial(look_up, cluster, shop, "client", "web"))
+
+    told, found = request["dns"], request["connections"][0]["answer"]["findings"]
+    assert seen.names == [each["name"] for each in told["asked"]]
+    assert seen.questions == told["questions"]
+    assert seen.addresses == sorted(told["addresses"])
+    assert (told["resolver"]["from_file"], told["resolver"]["ndots"]) == (True, 2)
+    assert [(each["code"], each["severity"]) for each in found] == [("PP701", "problem")]
+    assert "ndots is 2, and should be 5" in found[0]["message"]
+
+
 def test_nobody_answers_questions(cluster: Cluster, shop: str) -> None:
     """Without CoreDNS no name is resolved, and the way to its Service says why: exit code 1."""
     install_agent(cluster)
