@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from kubectl_packetpath.cluster.clouds.base import Balancer
 from kubectl_packetpath.cluster.flows import Existing
 from kubectl_packetpath.cluster.model import Cluster, Service
 from kubectl_packetpath.cluster.naming.resolver import Resolver
@@ -44,7 +45,8 @@ class Answered:
 
     def family_of(self, path: Path) -> str:
         """`arrived`, `lost` or `unknown`: of the path and its answer, and unknown below an assumption."""
-        return "unknown" if _assumes(path) or self.undecided(path) else self._seeming(path)
+        doubtful = _assumes(path) or self.question.doubt or self.undecided(path)
+        return "unknown" if doubtful else self._seeming(path)
 
     def _seeming(self, path: Path) -> str:
         own = path.ending.verdict
@@ -106,6 +108,8 @@ class Answer:
     """What was read of the nodes on the way; a test or a recording may have none."""
     enforcement: Enforcement | None = None
     """Who enforces policies; None: nobody looked."""
+    balancer: Balancer | None = None
+    """The cloud's load balancer in front of the Service."""
     resolver: Resolver | None = None
     """The resolver of the client, where the way is that of its questions."""
 

@@ -71,6 +71,10 @@ class Service:
     """loadBalancerSourceRanges: who may use its load balancer's addresses; empty: everybody."""
     health_check_port: int | None = None
     """healthCheckNodePort, where kube-proxy tells a load balancer whether a node has endpoints of its own."""
+    balancer_class: str = ""
+    """loadBalancerClass: who shall provide its load balancer; empty: whoever does so by default."""
+    finalizers: tuple[str, ...] = ()
+    """Of controllers that have made something for it outside of the cluster."""
     annotations: tuple[tuple[str, str], ...] = ()
     """Only those by which ingress controllers and load balancers tell, or are told, how the Service is reached."""
 
@@ -177,6 +181,8 @@ class Node:
     zone: str = ""
     ready: bool = True
     labels: tuple[tuple[str, str], ...] = ()
+    provider_id: str = ""
+    """Which machine of which cloud it is: `aws:///eu-west-1a/i-0123`."""
 
     def address(self, version: int) -> Address | None:
         """Its first address of this IP version."""
@@ -223,6 +229,19 @@ class Announcement:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TargetGroup:
+    """To whom a load balancer of AWS sends for a port of a Service, by its controller's TargetGroupBinding."""
+
+    namespace: str
+    name: str
+    service: str
+    port: str = ""
+    """The Service's, a number or a name."""
+    target_type: str = "instance"
+    """`instance` or `ip`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Cluster:
     """What was read of a cluster: the objects around one question, or all of a bundle."""
 
@@ -239,6 +258,7 @@ class Cluster:
     daemonsets: Section[DaemonSet] = NOT_ASKED
     announcements: Section[Announcement] = NOT_ASKED
     """Who takes packets for load balancers' addresses."""
+    target_groups: Section[TargetGroup] = NOT_ASKED
     web: Web = NO_WEB
     """What says where HTTP requests go."""
 

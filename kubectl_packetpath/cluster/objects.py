@@ -27,6 +27,7 @@ from kubectl_packetpath.cluster.model import (
     Pod,
     Service,
     ServicePort,
+    TargetGroup,
 )
 from kubectl_packetpath.cluster.policy.read import absent_of, policies_of
 from kubectl_packetpath.snapshot.absent import Absent, Section, Why
@@ -49,6 +50,7 @@ def cluster_of(objects: Mapping[str, Iterable[Json]], *, context: str = "", name
         namespaces=_section(objects, "namespaces", namespace_of),
         daemonsets=_section(objects, "daemonsets", daemonset_of),
         announcements=_section(objects, "announcements", announcement_of),
+        target_groups=_section(objects, "targetgroupbindings", target_group_of),
         policies=policies_of(objects),
         web=web_of(objects),
     )
@@ -76,6 +78,8 @@ def service_of(given: Json) -> Service:
         source_ranges=tuple(_networks(texts(spec, "loadBalancerSourceRanges"))),
         health_check_port=number(spec, "healthCheckNodePort") or None,
         annotations=pairs(meta.get("annotations")),
+        balancer_class=text(spec, "loadBalancerClass"),
+        finalizers=texts(meta, "finalizers"),
     )
 
 
@@ -194,6 +198,7 @@ def node_of(given: Json) -> Node:
         zone=text(part(meta, "labels"), ZONE_LABEL),
         ready=any(c.get("type") == "Ready" and c.get("status") == "True" for c in rows(status, "conditions")),
         labels=pairs(meta.get("labels")),
+        provider_id=text(spec, "providerID"),
     )
 
 
@@ -228,6 +233,19 @@ def announcement_of(given: Json) -> Announcement:
         source=text(given, "source"),
         speaker=f"{text(given, 'home')}/{text(given, 'speaker')}",
         speaker_ready=ready if isinstance(ready, bool) else None,
+    )
+
+
+def target_group_of(given: Json) -> TargetGroup:
+    """A TargetGroupBinding of the AWS Load Balancer Controller."""
+    meta, spec = part(given, "metadata"), part(given, "spec")
+    service = part(spec, "serviceRef")
+    return TargetGroup(
+        namespace=text(meta, "namespace"),
+        name=text(meta, "name"),
+        service=text(service, "name"),
+        port=str(service.get("port", "")),
+        target_type=text(spec, "targetType") or "instance",
     )
 
 

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from kubectl_packetpath.cluster.ask import Target, TargetKind
+from kubectl_packetpath.cluster.clouds.base import Balancer
 from kubectl_packetpath.cluster.model import Pod, Service
 from kubectl_packetpath.packet import PROTOCOL_NAMES, Address, endpoint
 
@@ -52,7 +53,7 @@ class Question:
     """One packet that a user may send."""
 
     way: str
-    """ClusterIP, NodePort, LoadBalancer, ExternalIP, HealthCheck, Headless, Pod, Node, Nameserver or Address."""
+    """ClusterIP, NodePort, LoadBalancer, ExternalIP, HealthCheck, Headless, Target, Pod, Node, Nameserver or Address."""
     subject: str = ""
     """What is asked about: `default/web:http`."""
     start: Start
@@ -66,6 +67,8 @@ class Question:
     """Length of the IP packet, which must not be cut."""
     nowhere: str = ""
     """Why no node takes packets for the destination; empty: some node does, or may."""
+    doubt: str = ""
+    """Why nothing can be said for certain of such a packet: how it comes in is assumed of somebody out of sight."""
     says: str = ""
     """What the server there answers, where the API tells that."""
 
@@ -105,5 +108,7 @@ class Expansion:
     questions: tuple[Question, ...]
     notes: tuple[str, ...] = ()
     service: Service | None = None
+    balancer: Balancer | None = None
+    """The cloud's load balancer in front of the Service."""
     with_budget: bool = False
     """Also find how long a packet may be, of every question."""

@@ -20,6 +20,8 @@ from kubectl_packetpath.cluster.ask import (
     pod_port,
     service_ports,
 )
+from kubectl_packetpath.cluster.clouds import balancer_of
+from kubectl_packetpath.cluster.clouds.base import Arrival, Balancer
 from kubectl_packetpath.cluster.health import asked, says
 from kubectl_packetpath.cluster.model import Cluster, Node, Pod, Service, ServicePort
 from kubectl_packetpath.cluster.published import expected_endpoints, published_addresses
@@ -37,6 +39,13 @@ class _Maker:
     cluster: Cluster
     wish: Wish
     notes: list[str] = field(default_factory=list)
+    balancer: Balancer | None = None
+    """The cloud's load balancer in front of the Service."""
+
+    @property
+    def is_outside(self) -> bool:
+        """Whether packets from outside are asked about."""
+        return self.wish.start is None or self.wish.start.kind is TargetKind.OUTSIDE
 
     def entries(self) -> tuple[Node, ...]:
         """The nodes at which packets may come in."""
@@ -118,7 +127,16 @@ def expand(cluster: Cluster, wish: Wish) -> Expansion:
         start = wish.start or "anywhere"
         raise AskError(f"There is no way from {start} to {wish.target}.", _why_no_way(service))
     sized = tuple(replace(question, size_bytes=wish.size_bytes) for question in questions)
-    return Expansion(questions=sized, notes=tuple(maker.notes), service=service, with_budget=wish.with_budget)
+    balancer = maker.balancer
+    if balancer is not None and not maker.is_outside:
+        balancer = None
+    return Expansion(
+        questions=sized,
+        notes=tuple(maker.notes),
+        service=service,
+        balancer=balancer,
+        with_budget=wish.with_budget,
+    )
 
 
 def _why_no_way(service: Service | None) -> str:
@@ -135,6 +153,7 @@ def _service_questions(maker: _Maker, service: Service) -> Iterator[Question]:
             f"{service.external_name}, and no packet is sent to the Service itself."
         )
         return
+    maker.balancer = balancer_of(maker.cluster, service)
     ports = service_ports(service, maker.wish.target, maker.wish.protocol)
     if not ports:
         maker.note(f"Service {service.full_name} has no ports.")
@@ -144,6 +163,7 @@ def _service_questions(maker: _Maker, service: Service) -> Iterator[Question]:
         else:
             yield from _cluster_ips(maker, service, port)
             yield from _from_outside(maker, service, port)
+        yield from _at_targets(maker, service, port)
     yield from _health_checks(maker, service)
 
 
@@ -207,16 +227,38 @@ def _from_outside(maker: _Maker, service: Service, port: ServicePort) -> Iterato
                 question = _of_service(service, port, maker.cluster, "NodePort", arrives_at)
                 yield replace(question, start=start, port=port.node_port)
     by = announced(maker.cluster, service)
+    doubt = maker.balancer.doubt if maker.balancer is not None else ""
     for way, address in _published(maker, service):
         question = _of_service(service, port, maker.cluster, way, address)
         starts = tuple(maker.outside(address.version))
         if way == "LoadBalancer":
+            question = replace(question, doubt=doubt)
             starts = _where_announced(maker, starts, by, address)
             if by.by_nobody and starts:
                 yield replace(question, start=replace(starts[0][0], node=""), nowhere=by.words)
                 continue
         for start, arrives_at in starts:
             yield replace(question, start=start, arrives_at=arrives_at)
+
+
+def _at_targets(maker: _Maker, service: Service, port: ServicePort) -> Iterator[Question]:
+    """A balancer that sends straight at pods: each comes in at the pod's own node."""
+    balancer = maker.balancer
+    if balancer is None or balancer.arrival is not Arrival.POD or not maker.is_outside:
+        return
+    if balancer.ports and not {str(port.port), port.name} & {*balancer.ports}:
+        return
+    found = False
+    for version in (4, 6):
+        for each in expected_endpoints(maker.cluster, service, port, version):
+            found = True
+            question = _of_service(service, port, maker.cluster, "Target", each.address)
+            question = replace(question, port=each.port, expected=(each,), doubt=balancer.doubt)
+            for start, arrives_at in maker.outside(version):
+                if start.node == each.node:
+                    yield replace(question, start=start, arrives_at=arrives_at)
+    if not found:
+        maker.note(f"No endpoint of port {port.title} is ready: {balancer.provider} has no target for it.")
 
 
 def _where_announced(
@@ -236,7 +278,10 @@ def _where_announced(
 
 
 def _published(maker: _Maker, service: Service) -> Iterator[tuple[str, Address]]:
+    known = maker.balancer is not None and maker.balancer.arrival in {Arrival.NODE_PORT, Arrival.POD}
     for each in service.balancer:
+        if known:
+            continue  # its packets come in otherwise, and are asked about as such
         if each.address is not None and each.mode == "VIP":
             yield "LoadBalancer", each.address
         else:

@@ -83,7 +83,7 @@ def losses(way: Answered) -> Iterator[Loss]:
             end is path and end.ending.verdict is Verdict.LEFT_CLUSTER and way.question.way not in ANYWHERE
         )
         if strayed or end.ending.verdict.family == "lost":
-            certain = path.weight is not None and end.weight is not None
+            certain = path.weight is not None and end.weight is not None and not way.question.doubt
             yield Loss(number=number, path=path, end=end, certain=certain)
 
 

@@ -11,6 +11,7 @@ from kubectl_packetpath.cluster.answer import Answer, Answered
 from kubectl_packetpath.cluster.question import Question
 from kubectl_packetpath.findings import findings, findings_at_all
 from kubectl_packetpath.packet import PROTOCOL_NAMES, Packet
+from kubectl_packetpath.render.clouds import balancer_of
 from kubectl_packetpath.render.findings import fact_of, finding_of
 from kubectl_packetpath.render.flows import flow_of
 from kubectl_packetpath.render.policies import enforcement_of, sides_of
@@ -28,6 +29,8 @@ def document(answer: Answer) -> Json:
     more: Json = {"notes": [clean(note) for note in answer.notes]} if answer.notes else {}
     if answer.enforcement is not None:
         more["enforcement"] = enforcement_of(answer.enforcement)
+    if answer.balancer is not None:
+        more["balancer"] = balancer_of(answer.balancer)
     at_all = [finding_of(each) for each in findings_at_all(answer)]
     if len(answer.ways) == 1:
         way = _way(answer, answer.ways[0])
@@ -82,6 +85,8 @@ def _policies(way: Answered, path: Path) -> Json:
 
 def _not_known(way: Answered, path: Path) -> Iterator[str]:
     yield from _unknown(path)
+    if way.question.doubt:
+        yield way.question.doubt
     if undecided := way.undecided(path):
         yield undecided
 
@@ -111,6 +116,7 @@ def _question(question: Question, packet: Packet) -> Json:
             for e in question.expected
         ],
         **({"says": clean(question.says)} if question.says else {}),
+        **({"doubt": clean(question.doubt)} if question.doubt else {}),
     }
 
 

@@ -10,6 +10,7 @@ from kubectl_packetpath.cluster.policy.judged import Judged
 from kubectl_packetpath.cluster.policy.verdict import Says
 from kubectl_packetpath.findings import Finding, findings, findings_at_all
 from kubectl_packetpath.packet import PROTOCOL_NAMES, endpoint
+from kubectl_packetpath.render.clouds import balancer_lines
 from kubectl_packetpath.render.findings import advice
 from kubectl_packetpath.render.flows import lines as flow_lines
 from kubectl_packetpath.render.grouping import Branch, Group, branches, groups
@@ -47,6 +48,9 @@ class Tree:
     def lines(self) -> Iterator[str]:
         """The whole answer."""
         told = groups(self.answer)
+        if self.answer.balancer is not None:
+            yield from balancer_lines(self.answer.balancer, self.style)
+            yield ""
         for note in self.answer.notes:
             yield from wrapped(clean(note), self.style.width)
         if self.answer.notes and told:
@@ -137,6 +141,8 @@ class Tree:
         start = group.example.question.start
         others = [way.question.start for way in group.ways[1:]]
         yield f"  from {clean(start.title)}"
+        if doubt := group.example.question.doubt:
+            yield from self._under(clean(doubt), "  ", self.style.unsure)
         if told := group.example.question.says:
             yield from self._under(f"answers {clean(told)}", "  ", str)
         if others:

@@ -11,11 +11,13 @@ from typing import Any
 
 from kubectl_packetpath.cluster.announcing import KNOWN_ANNOTATIONS as OF_BALANCERS
 from kubectl_packetpath.cluster.ask import Target, TargetKind
+from kubectl_packetpath.cluster.clouds import ANNOTATIONS as OF_CLOUDS
 from kubectl_packetpath.cluster.model import Cluster
 from kubectl_packetpath.cluster.objects import cluster_of
 from kubectl_packetpath.sources.announcers import read_announcements
 from kubectl_packetpath.sources.api import FORBIDDEN, NOT_FOUND, Api, ApiError
 from kubectl_packetpath.sources.policies import Policed
+from kubectl_packetpath.sources.targets import read_targets
 from kubectl_packetpath.sources.web import KNOWN_ANNOTATIONS, WebReader
 
 Objects = dict[str, list[dict[str, Any]]]
@@ -26,7 +28,8 @@ KEPT: Mapping[str, Any] = {
         "metadata": {
             "name": 1,
             "namespace": 1,
-            "annotations": dict.fromkeys((*KNOWN_ANNOTATIONS, *OF_BALANCERS), 1),
+            "annotations": dict.fromkeys((*KNOWN_ANNOTATIONS, *OF_BALANCERS, *OF_CLOUDS), 1),
+            "finalizers": 1,
         },
         "spec": {
             "type": 1,
@@ -40,6 +43,7 @@ KEPT: Mapping[str, Any] = {
             "internalTrafficPolicy": 1,
             "sessionAffinity": 1,
             "sessionAffinityConfig": 1,
+            "loadBalancerClass": 1,
             "loadBalancerSourceRanges": 1,
             "healthCheckNodePort": 1,
             "publishNotReadyAddresses": 1,
@@ -73,7 +77,7 @@ KEPT: Mapping[str, Any] = {
     },
     "nodes": {
         "metadata": {"name": 1, "labels": 1},
-        "spec": {"podCIDR": 1, "podCIDRs": 1, "unschedulable": 1},
+        "spec": {"podCIDR": 1, "podCIDRs": 1, "unschedulable": 1, "providerID": 1},
         "status": {"addresses": 1, "conditions": {"type": 1, "status": 1}},
     },
 }
@@ -81,14 +85,17 @@ KEPT: Mapping[str, Any] = {
 
 
 def trimmed(given: Any, kept: Any) -> Any:
-    """Only the wanted fields of an object."""
+    """Only the wanted fields of an object; a name that ends with `*` stands for all that begin so."""
     if not isinstance(kept, Mapping):
         return given
     if isinstance(given, list):
         return [trimmed(each, kept) for each in given]
     if not isinstance(given, Mapping):
         return given
-    return {key: trimmed(given[key], part) for key, part in kept.items() if key in given}
+    found = {key: trimmed(given[key], part) for key, part in kept.items() if key in given}
+    for begin in (key.removesuffix("*") for key in kept if key.endswith("*")):
+        found |= {key: each for key, each in given.items() if key.startswith(begin)}
+    return found
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -179,10 +186,12 @@ def read_all(api: Api) -> Objects:
 
 def _with_policies(api: Api, needed: Iterable[Wanted], namespaces: tuple[str, ...]) -> Objects:
     """These lists, the policies, and who announces load balancers' addresses, all at once."""
-    with ThreadPoolExecutor(max_workers=2) as pool:
+    with ThreadPoolExecutor(max_workers=3) as pool:
+        targets = pool.submit(read_targets, api)
         policed = pool.submit(Policed(api=api, namespaces=namespaces).read)
         announced = pool.submit(read_announcements, api)
-        return with_both(read_objects(api, needed) | policed.result(), announced.result())
+        found = with_both(read_objects(api, needed) | policed.result(), announced.result())
+        return with_both(found, targets.result())
 
 
 def read_objects(api: Api, needed: Iterable[Wanted]) -> Objects:

@@ -83,6 +83,7 @@ def answer(target: str, expansion: Expansion, cluster: Cluster, supplier: Suppli
         nodes_missing=missing,
         nodes={name: state for name in sorted(touched) if (state := supplier.node(name)) is not None},
         enforcement=enforced,
+        balancer=expansion.balancer,
     )
 
 

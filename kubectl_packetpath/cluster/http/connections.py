@@ -20,7 +20,7 @@ from kubectl_packetpath.cluster.ways import SOMEBODY, expand
 from kubectl_packetpath.packet import PROTOCOL_NUMBERS
 
 MOST_QUESTIONS = 48
-OUTSIDE = {"NodePort", "LoadBalancer", "ExternalIP"}
+OUTSIDE = {"NodePort", "LoadBalancer", "ExternalIP", "Target"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,7 +80,8 @@ def _expanded(
     except AskError as error:
         notes.append(f"{error} {error.remedy}".strip())
         return []
-    notes += [each for each in found.notes if each not in notes]
+    told = [str(found.balancer)] if found.balancer is not None else []
+    notes += [each for each in (*told, *found.notes) if each not in notes]
     return list(found.questions)
 
 

@@ -1,6 +1,7 @@
 """JSON and YAML, and the schema that documents them."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from builders import answered, broken, cluster, delivered, healthy, questions, u
 from jsonschema import Draft202012Validator
 
 from kubectl_packetpath.cluster.answer import Answer
+from kubectl_packetpath.cluster.clouds import Arrival, Balancer, Statement
 from kubectl_packetpath.render import FORMATS, Style
 from kubectl_packetpath.render.machine import document
 
@@ -85,3 +87,18 @@ def test_yaml_says_the_same_as_json() -> None:
     text = "\n".join(FORMATS["yaml"](broken(), Style()))
 
     assert yaml.safe_load(text) == document(broken())
+
+
+def test_a_clouds_balancer_is_told_with_its_grounds() -> None:
+    """What is certain, and what is assumed of the provider."""
+    statement = Statement(topic="arrival", text="at the nodes", certain=False, by="its documentation")
+    balancer = Balancer(provider="A cloud", arrival=Arrival.VIP, statements=(statement,))
+
+    whole = document(replace(healthy(), balancer=balancer))
+    told = whole["balancer"]
+
+    assert list(VALIDATOR.iter_errors(whole)) == []
+    assert (told["provider"], told["arrival"], told["certain"]) == ("A cloud", "vip", False)
+    assert told["statements"] == [
+        {"topic": "arrival", "text": "at the nodes", "certain": False, "by": "its documentation"}
+    ]

@@ -7,6 +7,7 @@ import pytest
 from builders import answered, broken, cluster, healthy, questions, unknown
 
 from kubectl_packetpath.cluster.answer import Answer
+from kubectl_packetpath.cluster.clouds import Arrival, Balancer, Statement
 from kubectl_packetpath.render import FORMATS, Style
 from kubectl_packetpath.trace import Hop
 
@@ -20,6 +21,23 @@ def lines(answer: Answer, form: str = "tree", *, colour: bool = False) -> list[s
 def test_the_tree_fits_into_80_columns(answer: Answer) -> None:
     """The narrowest terminal that people use."""
     assert [line for line in lines(answer) if len(line) > 80] == []
+
+
+def test_what_is_assumed_of_a_cloud_is_marked() -> None:
+    """Beside what the cluster itself says, and within the terminal's width."""
+    said = Statement(
+        topic="provider", text="A cloud", certain=True, by="finalizer cloud.example.com/balancer"
+    )
+    assumed = Statement(topic="arrival", text="at the nodes", certain=False, by="its documentation")
+    balancer = Balancer(provider="A cloud", arrival=Arrival.VIP, statements=(said, assumed))
+
+    told = lines(replace(healthy(), balancer=balancer))
+
+    assert told[:3] == [
+        "Load balancer: A cloud",
+        "  by       finalizer cloud.example.com/balancer",
+        "  sends    assumed: at the nodes [its documentation]",
+    ]
 
 
 def test_nodes_that_agree_are_told_once() -> None:
