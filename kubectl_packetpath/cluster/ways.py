@@ -6,7 +6,7 @@ address from outside, or, headless, straight at its pods.
 Kubernetes: https://kubernetes.io/docs/reference/networking/virtual-ips/
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from ipaddress import ip_address
 
@@ -20,12 +20,13 @@ from kubectl_packetpath.cluster.ask import (
     pod_port,
     service_ports,
 )
-from kubectl_packetpath.cluster.clouds import balancer_of
+from kubectl_packetpath.cluster.clouds import balancer_of, doubt_outside
 from kubectl_packetpath.cluster.clouds.base import Arrival, Balancer
 from kubectl_packetpath.cluster.health import asked, says
 from kubectl_packetpath.cluster.model import Cluster, Node, Pod, Service, ServicePort
 from kubectl_packetpath.cluster.published import expected_endpoints, published_addresses
 from kubectl_packetpath.cluster.question import Expansion, Expected, Question, Start, Wish
+from kubectl_packetpath.cluster.starts import start_on
 from kubectl_packetpath.packet import PROTOCOL_NUMBERS, TCP, Address
 
 SOMEBODY = {4: ip_address("203.0.113.1"), 6: ip_address("2001:db8::1")}
@@ -58,7 +59,7 @@ class _Maker:
         given = self.wish.start
         if given is None:
             for node in self.entries():
-                start = _of_node(self.cluster, node, service, version)
+                start = start_on(self.cluster, node, service, version)
                 if start is not None:
                     yield start
         elif given.kind is TargetKind.POD:
@@ -106,7 +107,7 @@ class _Maker:
                 yield replace(question, start=start, arrives_at=arrives_at)
             return
         for start in self.inside(service, version):
-            yield replace(question, start=start)
+            yield replace(question, start=start, doubt="")
 
 
 def expand(cluster: Cluster, wish: Wish) -> Expansion:
@@ -367,29 +368,6 @@ def _recognised(cluster: Cluster, question: Question) -> Question:
             way = ways.get((question.destination, question.port))
             if way is not None:
                 named = _of_service(service, port, cluster, way, question.destination)
-                return replace(named, port=question.port)
+                doubt = doubt_outside(cluster, service) if way == "LoadBalancer" else ""
+                return replace(named, port=question.port, doubt=doubt)
     return question
-
-
-def _of_node(cluster: Cluster, node: Node, service: Service | None, version: int) -> Start | None:
-    """A pod that speaks for all pods of a node; the node's own programs where it has none."""
-    pods = [
-        pod
-        for pod in cluster.pods
-        if pod.node == node.name and pod.is_client and any(a.version == version for a in pod.addresses)
-    ]
-    behind = _behind(cluster, service)
-    home = service.namespace if service is not None else cluster.namespace
-    pods.sort(key=lambda p: (p.full_name in behind, p.namespace != home, p.full_name))
-    if pods:
-        return Start(kind=TargetKind.POD, node=node.name, pod=pods[0])
-    return Start(kind=TargetKind.NODE, node=node.name) if node.address(version) is not None else None
-
-
-def _behind(cluster: Cluster, service: Service | None) -> set[str]:
-    if service is None:
-        return set()
-    parts: Iterable[str] = (
-        f"{part.namespace}/{each.pod}" for part in cluster.slices_of(service) for each in part.endpoints
-    )
-    return set(parts)

@@ -1,7 +1,11 @@
 """The names that a program in a pod really asks the cluster's DNS for, and what CoreDNS really answers."""
 
 import json
+import subprocess
+import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -42,6 +46,25 @@ except OSError:
     found = set()
 time.sleep(0.3); stop.set(); thread.join()
 json.dump({"addresses": sorted(found), "questions": names}, sys.stdout)
+"""
+
+
+CACHE = "169.254.20.10"
+RELAY = """
+import select, socket, sys
+front = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); front.bind((sys.argv[1], 53))
+back = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); back.settimeout(2)
+print("ready", flush=True)
+while True:
+    ready, _, _ = select.select([front, sys.stdin], [], [])
+    if front not in ready:
+        break
+    question, client = front.recvfrom(4096)
+    back.sendto(question, (sys.argv[2], 53))
+    try:
+        front.sendto(back.recv(4096), client)
+    except TimeoutError:
+        pass
 """
 
 
@@ -152,6 +175,45 @@ def test_a_file_that_was_changed_is_what_counts(cluster: Cluster, shop: str) -> 
     assert (told["resolver"]["from_file"], told["resolver"]["ndots"]) == (True, 2)
     assert [(each["code"], each["severity"]) for each in found] == [("PP701", "problem")]
     assert "ndots is 2, and should be 5" in found[0]["message"]
+
+
+@contextmanager
+def cache_of_node(cluster: Cluster, name: str) -> Iterator[None]:
+    """What NodeLocal DNSCache sets up on a node (a bridge will do), with a program behind that asks the cluster's DNS."""
+    node = cluster.node(name)
+    dns = cluster.kube.get("Service", "kube-dns", "kube-system")["spec"]["clusterIP"]
+    node.run(["ip", "link", "add", "nodelocaldns", "type", "bridge"])
+    try:
+        node.run(["ip", "address", "add", f"{CACHE}/32", "dev", "nodelocaldns"])
+        command = [*node.network_prefix, sys.executable, "-c", RELAY, CACHE, dns]
+        with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as relay:
+            assert relay.stdout is not None
+            assert relay.stdin is not None
+            assert relay.stdout.readline() == b"ready\n"
+            yield
+            relay.stdin.close()
+    finally:
+        node.run(["ip", "link", "delete", "nodelocaldns"])
+
+
+def test_the_cache_of_a_node_is_recognised(cluster: Cluster, shop: str) -> None:
+    """By its device; its address is no difference from what the API promises, and the way leads there."""
+    install_agent(cluster)
+    place = cluster.pod(shop, "client")
+    file = Path(f"/proc/{place.pid}/root/etc/resolv.conf")
+    lines = [line for line in file.read_text().splitlines() if not line.startswith("nameserver")]
+    file.write_text("\n".join((f"nameserver {CACHE}", *lines, "")))
+
+    with cache_of_node(cluster, place.node):
+        seen = wait_until("a lookup", partial(look_up, cluster, shop, "client", "web"))
+        said = json.loads(packetpath(cluster, "http://web/", "--from", "pod/client", "-n", shop).out)
+
+    (request,) = said["requests"]
+    told, first = request["dns"], request["connections"][0]
+    assert seen.addresses == sorted(told["addresses"])
+    assert seen.names == [each["name"] for each in told["asked"]]
+    assert first["title"] == f"to NodeLocal DNSCache: {CACHE} is on the device nodelocaldns of {place.node}"
+    assert (first["answer"]["verdict"], first["answer"]["findings"]) == ("DELIVERED", [])
 
 
 def test_nobody_answers_questions(cluster: Cluster, shop: str) -> None:

@@ -32,4 +32,12 @@ def balancer_of(cluster: Cluster, service: Service) -> Balancer | None:
     return found or google.groups(Reader(cluster=cluster, service=service))
 
 
-__all__ = ["ANNOTATIONS", "Arrival", "Balancer", "Statement", "balancer_of"]
+def doubt_outside(cluster: Cluster, service: Service) -> str:
+    """Why a packet from outside may not come to a node with the balancer's address; empty: nothing speaks against it."""
+    found = balancer_of(cluster, service)
+    if found is None or found.arrival is Arrival.VIP:
+        return found.doubt if found is not None else ""
+    return found.doubt or f"no packet of the balancer's comes to a node with its own address: {found}"
+
+
+__all__ = ["ANNOTATIONS", "Arrival", "Balancer", "Statement", "balancer_of", "doubt_outside"]

@@ -77,7 +77,7 @@ class _Reader:
             return
         blanks = BLANKS[self.library]
         word = re.match(r"nameserver|search|domain|options", line)
-        if word is None or line[word.end() : word.end() + 1] not in {*blanks}:
+        if word is None or line[word.end() : word.end() + 1] not in {*blanks, *([""] if musl else [])}:
             return
         values = [each for each in re.split(f"[{blanks}]+", line[word.end() :]) if each]
         match word[0]:
@@ -133,8 +133,12 @@ class _Reader:
 def parse_resolv_conf(text: str, library: Library = Library.GLIBC) -> ResolvConf:
     """Read a file; the last `search` or `domain` line that says anything counts."""
     reader = _Reader(library=library)
-    for line in text.split("\n"):
-        reader.line(line)
+    lines = iter(text.split("\n"))
+    for line in lines:
+        if library is Library.MUSL and "\0" in line:
+            next(lines, None)  # it looks for the line's end behind the next one, and reads neither
+        else:
+            reader.line(line)
     return reader.conf()
 
 

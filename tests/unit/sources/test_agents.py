@@ -7,12 +7,12 @@ from typing import Any, cast
 import pytest
 import websocket
 
-from kubectl_packetpath.snapshot import NetworkNamespace, Snapshot
+from kubectl_packetpath.snapshot import NetworkNamespace, PodReference, Snapshot
 from kubectl_packetpath.snapshot.codec import decode_value, encode
 from kubectl_packetpath.sources.agents import Agents
 from kubectl_packetpath.sources.api import Access, Api, ApiError
 from kubectl_packetpath.sources.installation import AgentPod, Status
-from kubectl_packetpath.walk.request import Request
+from kubectl_packetpath.walk.request import Client, Request
 
 HOST = NetworkNamespace(identity=1, is_host=True)
 
@@ -69,6 +69,20 @@ def agents(**conversations: Conversation | ApiError) -> Agents:
     pods = tuple(AgentPod(name=name, node=name, ready=True) for name in conversations)
     status = Status(installed=True, wanted=len(pods), pods=pods)
     return Agents(api=cast("Api", Nodes(conversations)), status=status)
+
+
+def test_an_agent_that_does_not_know_resolvers_is_none_the_worse() -> None:
+    """An older one refuses the request: that is said, and the node stays known."""
+    conversation = Conversation(snapshot("n1"))
+    asking = agents(n1=conversation)
+    asking.open({"n1"})
+    conversation.answer = b"E" + b"the request does not fit this agent's version"
+
+    why = asking.read_resolver("n1", Client(pod=PodReference(uid="x")))
+
+    assert why == "the request does not fit this agent's version"
+    assert (asking.node("n1") is not None, asking.missing) == (True, {})
+    assert [len(each.resolvers) for each in conversation.asked] == [0, 1]
 
 
 def test_a_node_is_asked_for_its_base_first() -> None:

@@ -111,3 +111,19 @@ def test_a_balancer_without_targets_is_said_to_have_none() -> None:
         "No endpoint of port http (80/TCP) is ready: AWS Network Load Balancer has no target for it."
         in found.notes
     )
+
+
+def test_the_balancers_address_alone_is_no_way_in_where_it_proxies() -> None:
+    """Asked for as an address from outside it is not certain; from inside the nodes translate it themselves."""
+    port = ServicePort(name="http", port=80, node_port=30080, target_port="http")
+    annotation = ((f"{AWS}-type", "external"), (f"{AWS}-nlb-target-type", "instance"))
+    world = cluster(service(type="LoadBalancer", ports=(port,), balancer=(VIP,), annotations=annotation))
+    target = Target(kind=TargetKind.ADDRESS, address=VIP.address, port="80")
+
+    outside = expand(world, Wish(target=target, start=OUTSIDE)).questions
+    inside = expand(world, Wish(target=target)).questions
+
+    assert {each.doubt.partition(":")[0] for each in outside} == {
+        "no packet of the balancer's comes to a node with its own address"
+    }
+    assert {(each.way, each.doubt) for each in inside} == {("LoadBalancer", "")}

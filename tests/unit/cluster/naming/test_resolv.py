@@ -55,6 +55,31 @@ def test_ndots_has_an_upper_bound() -> None:
     assert parse_resolv_conf("options ndots:99\n").ndots == 15
 
 
+@pytest.mark.parametrize(
+    ("text", "search", "ndots"),
+    [
+        ("search a b\n", ("a", "b"), 1),
+        (
+            f"search {'x' * 60} {'y' * 60} {'z' * 60} {'w' * 60} abc\n",
+            ("x" * 60, "y" * 60, "z" * 60, "w" * 60, "abc"),
+            1,
+        ),
+        (f"search {'x' * 60} {'y' * 60} {'z' * 60} {'w' * 60} abcd\n", (), 1),
+        ("search a\x00b\nsearch c\n", (), 1),
+        ("options rotate;ndots:3\n", (), 3),
+        ("options ndots:x\noptions ndots: 2\n", (), 1),
+        ("domain a b\n", ("a", "b"), 1),
+        ("search a\nsearch \n", (), 1),
+        ("search a\nsearch\n", (), 1),
+    ],
+)
+def test_musl_reads_a_file_in_its_own_way(text: str, search: tuple[str, ...], ndots: int) -> None:
+    """No line of more than 254 bytes, numbers anywhere in an options line, and an empty list too; as musl 1.2.3 did."""
+    found = parse_resolv_conf(text, Library.MUSL)
+
+    assert (found.search, found.ndots) == (search, ndots)
+
+
 def test_only_three_servers_are_asked() -> None:
     """Further ones are read, and never used."""
     found = parse_resolv_conf("".join(f"nameserver 192.0.2.{n}\n" for n in range(1, 6)))
