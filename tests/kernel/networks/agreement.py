@@ -8,6 +8,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from itertools import count
 
 from kernel.lab import Lab, answer, question, walk
 from kernel.tunnels.capture import Capture, Layer, Seen, capturing, comparable, frames_of, told
@@ -17,7 +18,9 @@ from kubectl_packetpath.trace import Path, StepKind, Verdict
 from kubectl_packetpath.walk.explore import NodePath
 from testbed.netns import succeed
 
-SPORT = 40000
+FIRST_SPORT = 40000
+SPORTS = count(FIRST_SPORT)
+"""Each connection has a port of its own: what is left of earlier ones must not be taken for it."""
 SAVED = ("iptables-legacy-save", "iptables-nft-save")
 RULE = re.compile(r"\[(\d+):\d+\] -A (\S+) ")
 DECIDED = re.compile(r"\S+ (?P<table>\w+)/(?P<chain>\S+)/(?P<position>\d+)$")
@@ -75,13 +78,14 @@ class Told:
         return found
 
 
-def assert_agrees(made: Lab, client: str, target: str, port: int, *, reach: str = "") -> Told:
+def assert_agrees(made: Lab, client: str, target: str, port: int) -> Told:
     """One TCP connection does what the walk says: its end, each interface with each header, and the rules it meets."""
-    said = tell(made, client, target, port)
+    sport = next(SPORTS)
+    said = tell(made, client, target, port, sport)
     before = counted(made)
     with capturing(made, *_everywhere(made)) as capture:
-        seen = made.reach(client, reach or target, port, sport=SPORT, seconds=0.6)
-        real = _passed(capture)
+        seen = made.reach(client, target, port, sport=sport, seconds=0.6)
+        real = _passed(capture, sport)
     result = seen["result"], seen.get("name", ""), seen.get("client", "")
     met = {rule for rule, packets in counted(made).items() if packets > before.get(rule, 0)}
 
@@ -95,13 +99,20 @@ def assert_agrees(made: Lab, client: str, target: str, port: int, *, reach: str 
     return said
 
 
-def tell(made: Lab, client: str, target: str, port: int) -> Told:
+def tell(made: Lab, client: str, target: str, port: int, sport: int = 0) -> Told:
     """The only path, and the only one of the answer to it."""
-    (asked,) = walk(made, client, question(target, port, sport=SPORT))
+    (asked,) = walk(made, client, question(target, port, sport=sport or next(SPORTS)))
     if asked.ending.verdict is not Verdict.DELIVERED:
         return Told(asked=asked)
     (back,) = answer(made, asked)
     return Told(asked=asked, back=back)
+
+
+def fails(made: Lab, client: str, target: str, port: int) -> Told:
+    """What the walk says of a connection that nobody answers in reality."""
+    said = tell(made, client, target, port)
+    assert made.reach(client, target, port, sport=next(SPORTS), seconds=0.5)["result"] != "reached"
+    return said
 
 
 def counted(made: Lab) -> dict[Rule, int]:
@@ -155,7 +166,7 @@ def _everywhere(made: Lab) -> Iterator[str]:
                 yield f"{name}/{device}"
 
 
-def _passed(capture: Capture) -> tuple[list[Seen], list[Seen]]:
+def _passed(capture: Capture, sport: int) -> tuple[list[Seen], list[Seen]]:
     """What came in by the interfaces: the first packet of the connection, and the first that answers it."""
     asked: list[Seen] = []
     answered: list[Seen] = []
@@ -164,7 +175,8 @@ def _passed(capture: Capture) -> tuple[list[Seen], list[Seen]]:
             flags = (frame.tcp_flags or 0) & (TCP_SYN | TCP_ACK)
             passed = {TCP_SYN: asked, TCP_SYN | TCP_ACK: answered}.get(flags)
             seen = Seen(namespace=namespace, device=device, layers=frame.layers)
-            if passed is not None and not frame.outgoing and seen not in passed:
+            earlier = {frame.layers[-1].sport, frame.layers[-1].dport} & set(range(FIRST_SPORT, sport))
+            if passed is not None and not frame.outgoing and not earlier and seen not in passed:
                 passed.append(seen)
     return asked, answered
 

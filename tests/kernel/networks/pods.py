@@ -3,6 +3,7 @@
 The AWS VPC CNI, Azure's CNI in transparent mode and Calico lay their pods' wires so.
 """
 
+import hashlib
 import json
 
 from kernel.lab import Lab
@@ -10,6 +11,16 @@ from kernel.lab import Lab
 from testbed.netns import succeed
 
 GATEWAY = "169.254.1.1"
+
+
+def digest_of(pod: str, namespace: str = "default") -> str:
+    """What the names of such veths end in: it is the same for all three."""
+    return hashlib.sha1(f"{namespace}.{pod}".encode(), usedforsecurity=False).hexdigest()[:11]
+
+
+def load_sets(made: Lab, name: str, lines: str) -> None:
+    """Load sets by `ipset restore`."""
+    succeed([*made[name].enter, "ipset", "restore", "-exist"], stdin=lines)
 
 
 def mac_of(made: Lab, name: str, device: str) -> str:

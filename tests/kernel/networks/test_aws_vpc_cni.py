@@ -9,13 +9,12 @@ The node's state is what these files of aws/amazon-vpc-cni-k8s make:
 - cmd/aws-vpc-cni-init/main.go: rp_filter 2 on the primary interface.
 """
 
-import hashlib
 from collections.abc import Iterator
 
 import pytest
 from kernel.lab import Lab, lab
-from kernel.networks.agreement import Told, assert_agrees, routed, tell
-from kernel.networks.pods import join, mac_of, speak_for_others
+from kernel.networks.agreement import Told, assert_agrees, fails, routed
+from kernel.networks.pods import digest_of, join, mac_of, speak_for_others
 
 from kubectl_packetpath.trace import Verdict
 
@@ -90,13 +89,14 @@ CHAIN_FOR_EACH = f"""{CONNMARK}
 -A AWS-CONNMARK-CHAIN-2 {MARK}
 COMMIT
 """
+NOTHING = "*nat\nCOMMIT\n*mangle\nCOMMIT\n"
 EXTERNAL = f"{CONNMARK}\n*nat\n{SERVICE}COMMIT\n"
 """AWS_VPC_K8S_CNI_EXTERNALSNAT=true: a gateway of the VPC translates."""
 
 
-def veth(pod: str, namespace: str = "default") -> str:
-    """The host's end of a pod's veth (pkg/networkutils/names.go GeneratePodHostVethName)."""
-    return f"eni{hashlib.sha1(f'{namespace}.{pod}'.encode(), usedforsecurity=False).hexdigest()[:11]}"
+def veth(pod: str) -> str:
+    """The host's end of a pod's veth (pkg/networkutils/names.go)."""
+    return f"eni{digest_of(pod)}"
 
 
 def add_pod(made: Lab, host: str, pod: str, address: str, table: int | None = None) -> None:
@@ -107,8 +107,8 @@ def add_pod(made: Lab, host: str, pod: str, address: str, table: int | None = No
         made[host].ip(f"rule add from {address} priority 1536 table {table}")
 
 
-@pytest.fixture
-def node() -> Iterator[Lab]:
+@pytest.fixture(scope="module")
+def wired() -> Iterator[Lab]:
     """A node with two interfaces in a VPC, a pod behind each, another node, and the internet."""
     with lab("aws") as made:
         made.add("host-aws", "one", "two", "vpc", "other", "there", "internet")
@@ -127,9 +127,17 @@ def node() -> Iterator[Lab]:
         add_pod(made, "host-aws", "one", ONE)
         add_pod(made, "host-aws", "two", TWO, table=2)
         _add_others(made)
-        made["host-aws"].sysctls({"net/ipv4/ip_forward": 1, "net/ipv4/conf/eth0/rp_filter": 2})
-        made.load("host-aws", "iptables-nft-restore", ONE_CHAIN)
+        made["host-aws"].sysctls({"net/ipv4/ip_forward": 1})
         yield made
+
+
+@pytest.fixture
+def node(wired: Lab) -> Lab:
+    """The node with its rules, whatever another test has made of it."""
+    wired["host-aws"].sysctls({"net/ipv4/conf/eth0/rp_filter": 2})
+    wired.load("host-aws", "iptables-legacy-restore", NOTHING)
+    wired.load("host-aws", "iptables-nft-restore", ONE_CHAIN)
+    return wired
 
 
 def _add_others(made: Lab) -> None:
@@ -181,7 +189,7 @@ def test_to_another_node_by_the_pods_own_interface(node: Lab, pod: str, device: 
 )
 def test_to_the_internet_by_the_primary_interface(node: Lab, program: str, rules: str) -> None:
     """The mark 0x80 brings the pod of the second interface to the primary one, whose address it gets."""
-    node.load("host-aws", "iptables-nft-restore", "*nat\nCOMMIT\n*mangle\nCOMMIT\n")
+    node.load("host-aws", "iptables-nft-restore", NOTHING)
     node.load("host-aws", program, rules)
 
     said = assert_agrees(node, "two", INTERNET, 80)
@@ -241,10 +249,14 @@ def test_a_strict_filter_drops_what_comes_for_a_pod_of_the_other_interface(node:
 
 def test_without_the_neighbour_the_pod_reaches_nobody(node: Lab) -> None:
     """Nobody answers for 169.254.1.1 here: the node has no such address and does not speak for others."""
-    node["one"].ip("neigh del 169.254.1.1 dev eth0")
+    node["there"].ip("neigh del 169.254.1.1 dev eth0")
 
-    assert tell(node, "one", TWO, 80).asked.ending.verdict is Verdict.NO_NEIGHBOUR
-    assert node.reach("one", TWO, 80, seconds=0.5)["result"] != "reached"
+    said = fails(node, "there", TWO, 80)
+    node["there"].ip(
+        f"neigh replace 169.254.1.1 lladdr {mac_of(node, 'other', veth('there'))} dev eth0 nud permanent"
+    )
+
+    assert said.asked.ending.verdict is Verdict.NO_NEIGHBOUR
 
 
 def _delivers(own: str, pod: str, device: str) -> tuple[str, str]:
