@@ -102,10 +102,8 @@ def veth(pod: str) -> str:
     return f"azv{digest_of(pod)}"
 
 
-@pytest.fixture(
-    scope="module", params=["iptables-legacy-restore", "iptables-nft-restore"], ids=["legacy", "nft"]
-)
-def node(request: pytest.FixtureRequest) -> Iterator[Lab]:
+@pytest.fixture(scope="module")
+def node() -> Iterator[Lab]:
     """A node with four pods, and what is outside."""
     with lab("azure") as made:
         made.add("host-azure", *PODS, "outside")
@@ -123,7 +121,7 @@ def node(request: pytest.FixtureRequest) -> Iterator[Lab]:
         for name in ("web", "stranger", "outside"):
             made.serve(name, "tcp:80", "tcp:81")
         load_sets(made, "host-azure", SETS)
-        made.load("host-azure", str(request.param), RULES)
+        made.load("host-azure", "iptables-legacy-restore", RULES)
         yield made
 
 
