@@ -6,6 +6,7 @@ The node's state is what these files of aws/amazon-vpc-cni-k8s make:
 - pkg/networkutils/network.go: rule 1024 (mark 0x80: main), table 2 of the second interface, whose subnet leaves main,
   AWS-SNAT-CHAIN-0 (--random-fully), AWS-CONNMARK-CHAIN-0, the mark 0x80 in mangle PREROUTING; before 1.12 there was
   one AWS-SNAT-CHAIN-n for each CIDR of the VPC;
+- pkg/networkutils/nftables_connmark.go: the newer table `aws-cni` in the place of AWS-CONNMARK-CHAIN-0;
 - cmd/aws-vpc-cni-init/main.go: rp_filter 2 on the primary interface.
 """
 
@@ -88,6 +89,22 @@ CHAIN_FOR_EACH = f"""{CONNMARK}
 -j AWS-CONNMARK-CHAIN-2
 -A AWS-CONNMARK-CHAIN-2 {MARK}
 COMMIT
+"""
+BY_NFTABLES = """
+table ip aws-cni {
+  chain nat-prerouting {
+    type nat hook prerouting priority -90; policy accept;
+    fib daddr type local return
+    iifname "eni*" counter jump snat-mark
+    ct mark & 0x80 == 0x0 counter meta mark set meta mark & 0xffffff7f
+    ct mark & 0x80 == 0x80 counter meta mark set meta mark | 0x80
+  }
+  chain snat-mark {
+    counter ip daddr 172.16.0.0/12 return
+    counter ip daddr 10.0.0.0/16 return
+    counter ct mark set ct mark | 0x80
+  }
+}
 """
 NOTHING = "*nat\nCOMMIT\n*mangle\nCOMMIT\n"
 EXTERNAL = f"{CONNMARK}\n*nat\n{SERVICE}COMMIT\n"
@@ -198,6 +215,25 @@ def test_to_the_internet_by_the_primary_interface(node: Lab, program: str, rules
     assert "vpc/eth0" in said.places()
     assert "1024: from all fwmark 0x80/0x80 lookup main" in _facts(said)
     assert any("-j SNAT --to-source 10.0.0.10 --random-fully" in text for text in said.rules().values())
+
+
+def test_marks_of_nftables_bring_it_there_too(node: Lab) -> None:
+    """A nat chain after iptables' own sets the mark and copies it, bit for bit."""
+    kept = [
+        line for line in ONE_CHAIN.splitlines() if "CONNMARK-" not in line and "AWS, CONNMARK" not in line
+    ]
+    without = "\n".join((*kept, ""))
+    node.load("host-aws", "iptables-legacy-restore", without)
+    node.load("host-aws", "iptables-nft-restore", NOTHING)
+    node.load("host-aws", "nft -f -", BY_NFTABLES)
+
+    said = assert_agrees(node, "two", INTERNET, 80)
+    spared = assert_agrees(node, "two", EXCLUDED, 80)
+    node.load("host-aws", "nft -f -", "delete table ip aws-cni")
+
+    assert said.result == ("reached", "internet", NODE)
+    assert "1024: from all fwmark 0x80/0x80 lookup main" in _facts(said)
+    assert spared.result == ("reached", "internet", TWO)
 
 
 @pytest.mark.parametrize(
