@@ -270,6 +270,30 @@ def test_without_the_mark_the_answer_of_a_node_port_is_lost(node: Lab) -> None:
     assert said.back.ending.verdict is Verdict.DROPPED
 
 
+@pytest.mark.parametrize(
+    ("announce", "verdict", "reason"),
+    [
+        (0, Verdict.NO_NEIGHBOUR, "nobody behind eth1 answers for 10.0.0.1"),
+        (2, Verdict.DROPPED, "the way back to 10.0.0.10 does not go by eth1 (reverse path filter)"),
+    ],
+)
+def test_an_answer_that_nobody_tells_the_way(node: Lab, announce: int, verdict: Verdict, reason: str) -> None:
+    """Where the interface's router filters strictly, it does not even answer who asks in the other one's name."""
+    node["host-aws"].sysctls({"net/ipv4/conf/eth1/arp_announce": announce})
+    node["host-aws"].ip("neigh del 10.0.0.1 dev eth1")
+    node.load("host-aws", "iptables-nft-restore", ONE_CHAIN.replace(CONNMARK, "*mangle\nCOMMIT\n"))
+
+    said = assert_agrees(node, "internet", NODE, NODE_PORT)
+    node["host-aws"].ip("neigh flush dev eth1")
+    spared = assert_agrees(node, "two", THERE, 80)
+    node["host-aws"].ip(f"neigh replace 10.0.0.1 lladdr {mac_of(node, 'vpc', 'eth1')} dev eth1 nud permanent")
+
+    assert said.back is not None
+    assert (said.back.ending.verdict, said.back.ending.reason) == (verdict, reason)
+    assert "net.ipv4.conf.eth1.rp_filter = 1" in [fact.text for fact in said.back.hops[-1].steps[-1].because]
+    assert spared.result == ("reached", "there", TWO)
+
+
 def test_a_strict_filter_drops_what_comes_for_a_pod_of_the_other_interface(node: Lab) -> None:
     """The way back from the pod goes by its own table, so a strict filter takes the node port's client for a liar."""
     node["host-aws"].sysctls({"net/ipv4/conf/eth0/rp_filter": 1})
