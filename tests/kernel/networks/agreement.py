@@ -18,6 +18,8 @@ from kubectl_packetpath.trace import Path, StepKind, Verdict
 from kubectl_packetpath.walk.explore import NodePath
 from testbed.netns import succeed
 
+PATIENCE = 5.0
+"""Seconds for what should succeed; what should fail is believed to have failed earlier."""
 FIRST_SPORT = 40000
 SPORTS = count(FIRST_SPORT)
 """Each connection has a port of its own: what is left of earlier ones must not be taken for it."""
@@ -84,7 +86,9 @@ def assert_agrees(made: Lab, client: str, target: str, port: int) -> Told:
     said = tell(made, client, target, port, sport)
     before = counted(made)
     with capturing(made, *_everywhere(made)) as capture:
-        seen = made.reach(client, target, port, sport=sport, seconds=0.6)
+        seen = made.reach(
+            client, target, port, sport=sport, seconds=0.5 if said.result[0] == "timeout" else PATIENCE
+        )
         real = _passed(capture, sport)
     result = seen["result"], seen.get("name", ""), seen.get("client", "")
     met = {rule for rule, packets in counted(made).items() if packets > before.get(rule, 0)}

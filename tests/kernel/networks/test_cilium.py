@@ -97,7 +97,7 @@ def test_without_programs_the_routes_decide(node: Lab) -> None:
 def test_a_program_at_the_pods_device(node: Lab, attach: Attach, *, drops: bool) -> None:
     """Two programs, two fates, one answer: not known, from the host's end of the pod's veth on."""
     with attach(node["host-cilium"], veth("client"), drops=drops):
-        seen = node.reach("client", PODS["server"], 80, seconds=0.6)["result"]
+        seen = node.reach("client", PODS["server"], 80, seconds=0.5 if drops else 5.0)["result"]
         told = traced(node, "client", PODS["server"])
 
     (path,) = told.paths
