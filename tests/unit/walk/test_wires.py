@@ -207,3 +207,25 @@ def test_what_comes_to_antreas_node_is_its_own() -> None:
 
     assert own.ending.verdict is Verdict.REFUSED
     assert other.ending.reason == f"node-a antrea-gw0: {FLOWS}"
+
+
+@pytest.mark.parametrize(
+    ("kind", "more"), [("netkit", {}), ("ipvlan", {"mode": "l3"}), ("ipvlan", {"mode": "l3s"})]
+)
+def test_a_device_of_a_pod_that_passes_no_frames(kind: str, more: dict[str, object]) -> None:
+    """Cilium's netkit devices and ipvlan without link addresses: named, not guessed."""
+    pod = WrittenState(
+        identity=2,
+        is_host=False,
+        pod=PodReference(namespace="shop", name="web-1"),
+        peers=(NamespacePeer(nsid=0, identity=1),),
+        devices=(LO, device(3, "eth0", kind=kind, link=2, link_netnsid=0, flags=0x100C3, **more)),
+        owned=(owned(3, "10.244.1.10/32"),),
+        ways=(route("local 10.244.1.10/32 dev 3"), route("default dev 3")),
+    )
+    node = WrittenNode(states=(ANTREA.host, pod))
+
+    (path,) = run(node, Originated(namespace=2, packet=asked("10.244.1.11")))
+
+    assert path.ending.verdict is Verdict.UNKNOWN
+    assert path.ending.reason == f"node-a {kind} device eth0: not modelled yet"
