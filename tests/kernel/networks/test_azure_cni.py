@@ -171,6 +171,7 @@ def test_the_node_answers_for_the_gateway(node: Lab) -> None:
     node["client"].ip("neigh flush dev eth0")
     node["host-azure"].sysctls({f"net/ipv4/conf/{veth('client')}/proxy_arp": 0})
     without = fails(node, "client", PODS["stranger"], 80)
+    node["client"].ip("neigh flush dev eth0")
     node["host-azure"].sysctls({f"net/ipv4/conf/{veth('client')}/proxy_arp": 1})
 
     assert with_proxy.result == ("reached", "stranger", PODS["client"])

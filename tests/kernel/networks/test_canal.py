@@ -197,6 +197,7 @@ def test_without_proxy_arp_the_pod_has_no_gateway(nodes: Lab) -> None:
     nodes["host-canal"].sysctls({f"net/ipv4/conf/{veth('near')}/proxy_arp": 0})
     nodes["near"].ip("neigh flush dev eth0")
     said = fails(nodes, "near", PODS["friend"], 80)
+    nodes["near"].ip("neigh flush dev eth0")
     nodes["host-canal"].sysctls({f"net/ipv4/conf/{veth('near')}/proxy_arp": 1})
 
     assert said.asked.ending.verdict is Verdict.NO_NEIGHBOUR
