@@ -188,7 +188,7 @@ def addressed(place: Place, outcome: Outcome, way: Way, device: Link) -> Departu
     """Put the link addresses on the packet, or say that nobody answers."""
     packet = outcome.packet
     next_hop = way.gateway or packet.destination
-    found = resolve(place.node, place.state, device, next_hop)
+    found = resolve(place.node, place.state, device, next_hop, packet.source)
     if not found.reached:
         reason = f"nobody behind {device.name} answers for {next_hop}"
         ending = Ending(

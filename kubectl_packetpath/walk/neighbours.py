@@ -21,6 +21,7 @@ from kubectl_packetpath.snapshot.routing import (
 )
 from kubectl_packetpath.snapshot.state import NamespaceState, NodeState
 from kubectl_packetpath.trace import Fact
+from kubectl_packetpath.walk.asking import Asker, unheeded
 from kubectl_packetpath.walk.routing import RouteQuery, address_type, fib_lookup
 from kubectl_packetpath.walk.segment import Station, hearers, sharers
 from kubectl_packetpath.walk.settings import largest, number
@@ -64,8 +65,10 @@ class Resolution:
     because: tuple[Fact, ...] = ()
 
 
-def resolve(node: NodeState, state: NamespaceState, device: Link, address: Address) -> Resolution:
-    """Find the link address for a next hop on this device."""
+def resolve(
+    node: NodeState, state: NamespaceState, device: Link, address: Address, source: Address | None = None
+) -> Resolution:
+    """Find the link address for a next hop on this device, for a packet with this source."""
     if device.is_loopback or device.flags & IFF_NOARP or device.kind in ADDRESSLESS_KINDS:
         return Resolution()
     entry = _entry(state, device, address)
@@ -79,8 +82,12 @@ def resolve(node: NodeState, state: NamespaceState, device: Link, address: Addre
     ):
         return Resolution(mac=entry.mac, because=facts)
     stations = list(hearers(node, state, device))
+    asker = Asker(state=state, device=device, source=source) if source is not None else None
     for station in stations:
         if station.state is not None and answers(station.state, station.link, address):
+            refused = unheeded(node.name, asker, station, address) if asker is not None else ()
+            if refused and not _usable_mac(entry):
+                return Resolution(reached=False, because=(*facts, *refused))
             return Resolution(mac=_usable_mac(entry) or station.link.mac, because=facts)
     taker = _sharing(node, stations, address)
     if taker is not None:
