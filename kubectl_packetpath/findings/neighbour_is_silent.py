@@ -23,7 +23,7 @@ PROBLEM = Problem(
 def look(answer: Answer, way: Answered) -> Iterator[Finding]:
     """The link address of the next hop could not be found."""
     for loss in () if way.question.nowhere else losses(way):
-        if loss.ending.verdict is not Verdict.NO_NEIGHBOUR:
+        if loss.ending.verdict is not Verdict.NO_NEIGHBOUR or loss.filtered:
             continue
         entry = next((fact for fact in loss.facts if fact.section == "neighbour"), None)
         words = entry.text.split() if entry is not None else []

@@ -31,7 +31,7 @@ def look(answer: Answer, way: Answered) -> Iterator[Finding]:
         host = host_of(answer, loss.hop.node)
         if loss.ending.verdict is not Verdict.NO_NEIGHBOUR or loss.hop.namespace == "host":
             continue
-        if end is None or host is None or loss.end.packet.family != 4:
+        if end is None or host is None or loss.end.packet.family != 4 or loss.filtered:
             continue
         keys = tuple(f"net/ipv4/conf/{scope}/proxy_arp" for scope in (end.name, "all"))
         try:

@@ -53,6 +53,11 @@ class Loss:
         return self.step.because if self.step is not None else ()
 
     @property
+    def filtered(self) -> bool:
+        """The reverse path filter drops it, or the question for the next hop's link address."""
+        return "reverse path filter" in self.ending.reason
+
+    @property
     def is_reply(self) -> bool:
         """It is the answer that is lost."""
         return self.end is not self.path

@@ -12,9 +12,8 @@ from ipaddress import ip_network
 from kubectl_packetpath.packet import Address, Packet
 from kubectl_packetpath.snapshot.links import Link
 from kubectl_packetpath.snapshot.state import NamespaceState
-from kubectl_packetpath.trace import Fact
 from kubectl_packetpath.walk.here import Here
-from kubectl_packetpath.walk.input_route import route_input
+from kubectl_packetpath.walk.input_route import Decision, route_input
 from kubectl_packetpath.walk.routing import address_type
 from kubectl_packetpath.walk.segment import Station
 from kubectl_packetpath.walk.settings import largest
@@ -48,17 +47,15 @@ class Asker:
         return any(wanted in network and self.source in network for network in networks)
 
 
-def unheeded(node: str, asker: Asker, station: Station, wanted: Address) -> tuple[Fact, ...]:
-    """Why the one who has the address does not answer; nothing: it does."""
+def unheeded(node: str, asker: Asker, station: Station, wanted: Address) -> Decision | None:
+    """Why the one who has the address does not answer; None: it does."""
     if station.state is None or wanted.version != asker.source.version or wanted.version == 6:
-        return ()
+        return None
     if not largest(station.state, station.link, "rp_filter"):
-        return ()
+        return None
     name = asker.name(wanted)
     if name is None:
-        return ()
+        return None
     question = Packet(source=name, destination=wanted, protocol=0)
     decisions = tuple(route_input(Here(node=node, state=station.state), question, station.link))
-    if any(decision.ending is None for decision in decisions):
-        return ()
-    return decisions[0].because
+    return None if any(decision.ending is None for decision in decisions) else decisions[0]

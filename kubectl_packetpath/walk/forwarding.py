@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 
-from kubectl_packetpath.packet import UDP, Packet
+from kubectl_packetpath.packet import UDP, Address, Packet
 from kubectl_packetpath.snapshot.links import Link
 from kubectl_packetpath.trace import Ending, Outcome, Step, StepKind, Verdict
 from kubectl_packetpath.walk import tunnels, xfrm
@@ -18,7 +18,7 @@ from kubectl_packetpath.walk.fitting import Sender, fitted
 from kubectl_packetpath.walk.here import Here, Hook, ended, scaled, unknown
 from kubectl_packetpath.walk.hooks import run_hook
 from kubectl_packetpath.walk.input_route import Decision, route_input
-from kubectl_packetpath.walk.neighbours import resolve
+from kubectl_packetpath.walk.neighbours import Resolution, resolve
 from kubectl_packetpath.walk.order import SENT_ON
 from kubectl_packetpath.walk.place import Departure, Place, Ports, assumed, below, noted, with_packet
 from kubectl_packetpath.walk.routing import Way
@@ -184,16 +184,22 @@ def _release(kernel: str) -> tuple[int, int]:
     return (int(found[1]), int(found[2])) if found is not None else POSTROUTING_KNOWS_INPUT
 
 
+def _unanswered(next_hop: Address, device: Link, found: Resolution) -> Ending:
+    """Nobody has the next hop's address, or who has it is deaf to us."""
+    reason = f"nobody behind {device.name} answers for {next_hop}"
+    remedy = f"ip neigh show {next_hop} dev {device.name}"
+    if found.deaf is not None:
+        reason, remedy = f"{reason}: {found.deaf.reason}", found.deaf.remedy or remedy
+    return Ending(verdict=Verdict.NO_NEIGHBOUR, reason=reason, remedy=remedy)
+
+
 def addressed(place: Place, outcome: Outcome, way: Way, device: Link) -> Departure:
     """Put the link addresses on the packet, or say that nobody answers."""
     packet = outcome.packet
     next_hop = way.gateway or packet.destination
     found = resolve(place.node, place.state, device, next_hop, packet.source)
     if not found.reached:
-        reason = f"nobody behind {device.name} answers for {next_hop}"
-        ending = Ending(
-            verdict=Verdict.NO_NEIGHBOUR, reason=reason, remedy=f"ip neigh show {next_hop} dev {device.name}"
-        )
+        ending = _unanswered(next_hop, device, found)
         return Departure(outcome=ended(outcome, ending, because=found.because))
     asked = None if found.seen else next_hop
     before = packet

@@ -20,7 +20,7 @@ from kubectl_packetpath.snapshot.routing import (
     Neighbour,
 )
 from kubectl_packetpath.snapshot.state import NamespaceState, NodeState
-from kubectl_packetpath.trace import Fact
+from kubectl_packetpath.trace import Ending, Fact
 from kubectl_packetpath.walk.asking import Asker, unheeded
 from kubectl_packetpath.walk.routing import RouteQuery, address_type, fib_lookup
 from kubectl_packetpath.walk.segment import Station, hearers, sharers
@@ -63,6 +63,8 @@ class Resolution:
     seen: bool = True
     """False: whoever would answer is out of sight."""
     because: tuple[Fact, ...] = ()
+    deaf: Ending | None = None
+    """Why the one who has the address does not heed the question."""
 
 
 def resolve(
@@ -85,9 +87,9 @@ def resolve(
     asker = Asker(state=state, device=device, source=source) if source is not None else None
     for station in stations:
         if station.state is not None and answers(station.state, station.link, address):
-            refused = unheeded(node.name, asker, station, address) if asker is not None else ()
-            if refused and not _usable_mac(entry):
-                return Resolution(reached=False, because=(*facts, *refused))
+            deaf = unheeded(node.name, asker, station, address) if asker is not None else None
+            if deaf is not None and not _usable_mac(entry):
+                return Resolution(reached=False, because=(*facts, *deaf.because), deaf=deaf.ending)
             return Resolution(mac=_usable_mac(entry) or station.link.mac, because=facts)
     taker = _sharing(node, stations, address)
     if taker is not None:

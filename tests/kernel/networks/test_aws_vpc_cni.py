@@ -111,6 +111,9 @@ EXTERNAL = f"{CONNMARK}\n*nat\n{SERVICE}COMMIT\n"
 """AWS_VPC_K8S_CNI_EXTERNALSNAT=true: a gateway of the VPC translates."""
 
 
+FILTERED = "the way back to 10.0.0.10 does not go by eth1 (reverse path filter)"
+
+
 def veth(pod: str) -> str:
     """The host's end of a pod's veth (pkg/networkutils/names.go)."""
     return f"eni{digest_of(pod)}"
@@ -273,8 +276,8 @@ def test_without_the_mark_the_answer_of_a_node_port_is_lost(node: Lab) -> None:
 @pytest.mark.parametrize(
     ("announce", "verdict", "reason"),
     [
-        (0, Verdict.NO_NEIGHBOUR, "nobody behind eth1 answers for 10.0.0.1"),
-        (2, Verdict.DROPPED, "the way back to 10.0.0.10 does not go by eth1 (reverse path filter)"),
+        (0, Verdict.NO_NEIGHBOUR, f"nobody behind eth1 answers for 10.0.0.1: {FILTERED}"),
+        (2, Verdict.DROPPED, FILTERED),
     ],
 )
 def test_an_answer_that_nobody_tells_the_way(node: Lab, announce: int, verdict: Verdict, reason: str) -> None:
