@@ -6,6 +6,7 @@ import pytest
 from kernel.lab import Lab, happened, lab, predicted, question, walk
 
 from kubectl_packetpath.trace import StepKind, Verdict
+from testbed.netns import succeed
 
 pytestmark = pytest.mark.kernel
 
@@ -65,28 +66,36 @@ def test_a_host_that_does_not_forward_drops(routed: Lab, key: str, target: str) 
     assert happened(routed, "client", target, 8080)[0] == "timeout"
 
 
-@pytest.mark.parametrize("strictness", [0, 1, 2])
-def test_the_reverse_path_filter(routed: Lab, strictness: int) -> None:
-    """A source whose way back goes elsewhere passes the loose filter, and not the strict one."""
+@pytest.mark.parametrize(
+    ("strictness", "announce", "expected"),
+    [
+        (0, 0, Verdict.DELIVERED),
+        (1, 0, Verdict.NO_NEIGHBOUR),
+        (1, 2, Verdict.DROPPED),
+        (2, 0, Verdict.DELIVERED),
+    ],
+)
+def test_the_reverse_path_filter(routed: Lab, strictness: int, announce: int, expected: Verdict) -> None:
+    """A source whose way back goes elsewhere passes the loose filter; the strict one drops even its ARP request."""
     routed.add("other")
     routed.connect(("router", "other"), ("other", "eth0"))
     routed["router"].ip("addr add 10.0.9.1/24 dev other", "route add 10.0.77.0/24 dev other")
     routed["client"].ip("addr add 10.0.77.2/32 dev lo", "route change default via 10.0.0.1 src 10.0.77.2")
     routed["router"].sysctls({"net/ipv4/conf/client/rp_filter": strictness})
+    routed["client"].sysctls({"net/ipv4/conf/eth0/arp_announce": announce})
 
     paths = walk(routed, "client", question("10.0.1.2", 8080))
 
-    expected = Verdict.DROPPED if strictness == 1 else Verdict.DELIVERED
     assert [path.ending.verdict for path in paths] == [expected]
     before = _received_by_server(routed)
     routed.reach("client", "10.0.1.2", 8080)
     assert (_received_by_server(routed) > before) == (strictness != 1)
+    asked = succeed([*routed["client"].enter, "ip", "neigh", "show", "10.0.0.1"])
+    assert ("lladdr" in asked) == (expected is not Verdict.NO_NEIGHBOUR)
 
 
 def _received_by_server(made: Lab) -> int:
     """IPv4 packets that the server's namespace has delivered to TCP."""
-    from testbed.netns import succeed  # noqa: PLC0415
-
     text = succeed([*made["server"].enter, "cat", "/proc/net/snmp"])
     names, values = [line.split() for line in text.splitlines() if line.startswith("Tcp:")]
     return int(values[names.index("InSegs")])
