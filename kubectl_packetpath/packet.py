@@ -80,6 +80,8 @@ class Connection:
     """This very packet put it there: it has left once, over loopback, and is back."""
     labels: int = 0
     expected_by: str = ""
+    port_chosen: bool = False
+    """SNAT chose another source port or ICMP id; `reply` does not know which."""
     balanced: bool = False
     """IPVS, not NAT, made the answer come from elsewhere: NAT leaves the destination alone."""
 
@@ -95,6 +97,8 @@ class Connection:
     @property
     def source_changed(self) -> bool:
         """SNAT applies (IPS_SRC_NAT); an ICMP message has an id in place of a source port."""
+        if self.port_chosen:
+            return True
         if self.original.protocol in {ICMP, ICMPV6}:
             ids_differ = self.reply.sport != self.original.sport
             return ids_differ or self.reply.destination != self.original.source

@@ -106,10 +106,10 @@ def _applied(
         connection = replace(connection, reply=reply, dnat_done=True)
     else:
         changed = replace(packet, source=address, sport=target.port if has_ports else packet.sport)
-        changed = replace(changed, sport_chosen=packet.sport_chosen or target.port_chosen)
+        changed = replace(changed, sport_chosen=packet.sport_chosen or (has_ports and target.port_chosen))
         reply = replace(connection.reply, destination=address)
         reply = replace(reply, dport=target.port or 0) if has_ports else reply
-        connection = replace(connection, reply=reply, snat_done=True)
+        connection = replace(connection, reply=reply, snat_done=True, port_chosen=target.port_chosen)
     changed = replace(changed, connection=connection)
     step = _told_change(packet, changed, manipulation, because)
     outcome = go_on(changed, told(history, step), target.share)
@@ -201,9 +201,10 @@ def _with_port(
     here: Here, packet: Packet, manipulation: Manipulation, wish: NatRange, target: _Target
 ) -> _Target:
     current = packet.dport if manipulation is Manipulation.DESTINATION else packet.sport
-    if current is None:
-        return target
     shuffled = wish.random or wish.fully_random
+    if current is None:
+        asks = packet.icmp_id is not None and manipulation is Manipulation.SOURCE
+        return replace(target, port_chosen=shuffled and asks)
     if manipulation is Manipulation.DESTINATION:
         return replace(target, port=_destination_port(wish, current))
     if wish.ports is not None and not wish.ports[0] <= current <= wish.ports[1]:
