@@ -154,6 +154,8 @@ class Outcome:
     ending: Ending | None = None
     verdict: str = ""
     """What a chain said where it matters to the caller (`accept`, `return`, `continue`, …)."""
+    routed_as: Packet | None = None
+    """As what OUTPUT last had another way looked for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,7 +6,10 @@ Kernel: net/netfilter/nf_conntrack_core.c, nf_conntrack_proto_{tcp,icmp,icmpv6}.
 """
 
 from dataclasses import dataclass, replace
+from fractions import Fraction
+from functools import reduce
 from ipaddress import ip_address
+from operator import or_
 
 from kubectl_packetpath.packet import (
     ICMP,
@@ -23,12 +26,17 @@ from kubectl_packetpath.packet import (
 )
 from kubectl_packetpath.snapshot.absent import Absent
 from kubectl_packetpath.snapshot.conntrack import FlowKey
-from kubectl_packetpath.snapshot.netlink import attributes
-from kubectl_packetpath.trace import Fact, History, Step, StepKind, told
+from kubectl_packetpath.snapshot.netlink import attribute_map, attributes
+from kubectl_packetpath.trace import Fact, History, Outcome, Step, StepKind, told
 from kubectl_packetpath.walk.here import Here, Outcomes, go_on
 from kubectl_packetpath.walk.settings import number
 
 CTA_TUPLE_ORIG, CTA_TUPLE_REPLY, CTA_STATUS, CTA_MARK, CTA_ZONE, CTA_LABELS = 1, 2, 3, 8, 18, 22
+CTA_PROTOINFO, CTA_PROTOINFO_TCP = 4, 1
+CTA_TCP_STATE, CTA_TCP_FLAGS = 1, (4, 5)
+TCP_TIME_WAIT, TCP_CLOSE = 7, 8
+CLOSE_INIT = 0x04
+"""IP_CT_TCP_FLAG_CLOSE_INIT: this side has sent a FIN."""
 CTA_TUPLE_IP, CTA_TUPLE_PROTO, CTA_TUPLE_ZONE = 1, 2, 3
 
 IPS_EXPECTED, IPS_SEEN_REPLY, IPS_DST_NAT = 0x01, 0x02, 0x20
@@ -57,19 +65,31 @@ def track(here: Here, packet: Packet, history: History | None) -> Outcomes:
     if packet.protocol == ICMPV6 and packet.icmp_type in NEIGHBOUR_DISCOVERY:
         yield go_on(replace(packet, connection=_fresh(packet, State.UNTRACKED)), history)
         return
-    known = _known(here, packet)
-    if known is not None:
-        step = Step(
-            kind=StepKind.TRACKED, text=_known_words(known), because=(connection_fact(here.node, known),)
-        )
-        yield go_on(replace(packet, connection=known), told(history, step))
+    found = _known(here, packet)
+    if found is None:
+        yield _first(here, packet, history)
         return
+    known = found.connection
+    weight: Fraction | None = Fraction(1)
+    if found.opens_anew is None:
+        text = f"{here.node}: whether this SYN opens a connection anew that was reset is not to be seen"
+        history, weight = told(history, Step(kind=StepKind.ASSUMED, text=text)), None
+    if found.opens_anew is not False:
+        yield replace(_first(here, packet, history), weight=weight)
+    if found.opens_anew is not True:
+        facts = (connection_fact(here.node, known),)
+        step = Step(kind=StepKind.TRACKED, text=_known_words(known), because=facts)
+        yield go_on(replace(packet, connection=known), told(history, step), weight)
+
+
+def _first(here: Here, packet: Packet, history: History | None) -> Outcome:
+    """The packet as the first of a connection."""
     state = _state_of_first(here, packet)
     connection = _fresh(packet, state)
     if state is State.INVALID:
         text = "no connection fits this packet (ctstate INVALID)"
         history = told(history, Step(kind=StepKind.TRACKED, text=text))
-    yield go_on(replace(packet, connection=connection), history)
+    return go_on(replace(packet, connection=connection), history)
 
 
 def _fresh(packet: Packet, state: State) -> Connection:
@@ -82,19 +102,39 @@ def _known_words(connection: Connection) -> str:
     return f"{direction} a known connection (ctstate {connection.state.value})"
 
 
-def _known(here: Here, packet: Packet) -> Connection | None:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Found:
+    """The connection that a packet fits, and whether the packet does away with it and opens it anew."""
+
+    connection: Connection
+    opens_anew: bool | None = False
+    """None: that is not to be seen."""
+
+
+def _known(here: Here, packet: Packet) -> _Found | None:
     flow = packet.flow
     for connection in here.connections:
         if connection.original == flow:
-            return replace(connection, is_reply=False, confirmed=True)
+            return _Found(connection=replace(connection, is_reply=False, confirmed=True))
         if connection.reply == flow:
-            return replace(connection, is_reply=True, confirmed=True, state=State.ESTABLISHED)
+            answering = replace(connection, is_reply=True, confirmed=True, state=State.ESTABLISHED)
+            return _Found(connection=answering)
     if not here.ask_table or packet.sport_chosen:
         return None
     message = here.state.conntrack(key_of(flow))
     if message is None or isinstance(message, Absent):
         return None
-    return _as_connection(decode(message), flow)
+    entry = decode(message)
+    return _Found(connection=_as_connection(entry, flow), opens_anew=_opens_anew(entry, packet))
+
+
+def _opens_anew(entry: "Entry", packet: Packet) -> bool | None:
+    """A SYN for a closed connection: new where a side has sent a FIN, or this one a reset, which no dump shows."""
+    if packet.protocol != TCP or entry.tcp_state not in {TCP_TIME_WAIT, TCP_CLOSE}:
+        return False
+    if packet.tcp_flags & (TCP_SYN | TCP_ACK | TCP_RST) != TCP_SYN:
+        return False
+    return True if entry.tcp_flags & CLOSE_INIT else None
 
 
 def key_of(flow: Flow, zone: int = 0) -> FlowKey:
@@ -133,6 +173,9 @@ class Entry:
     mark: int = 0
     zone: int = 0
     labels: int = 0
+    tcp_state: int = 0
+    tcp_flags: int = 0
+    """Of both directions together."""
 
 
 def _as_connection(entry: Entry, flow: Flow) -> Connection:
@@ -171,6 +214,7 @@ def decode(message: bytes) -> Entry:
     """Read the attributes of a connection as netlink gives them."""
     original = reply = None
     status = mark = zone = labels = 0
+    tcp: dict[int, bytes] = {}
     for kind, value in attributes(message):
         if kind == CTA_TUPLE_ORIG:
             original = _tuple(value)
@@ -184,9 +228,21 @@ def decode(message: bytes) -> Entry:
             zone = int.from_bytes(value, "big")
         elif kind == CTA_LABELS:
             labels = int.from_bytes(value, "little")
+        elif kind == CTA_PROTOINFO:
+            tcp = attribute_map(attribute_map(value).get(CTA_PROTOINFO_TCP, b""))
     if original is None or reply is None:
         raise ValueError("a connection without its two tuples")
-    return Entry(original=original, reply=reply, status=status, mark=mark, zone=zone, labels=labels)
+    flags = [tcp[each][0] for each in CTA_TCP_FLAGS if tcp.get(each)]
+    return Entry(
+        original=original,
+        reply=reply,
+        status=status,
+        mark=mark,
+        zone=zone,
+        labels=labels,
+        tcp_state=int.from_bytes(tcp.get(CTA_TCP_STATE, b""), "big"),
+        tcp_flags=reduce(or_, flags, 0),
+    )
 
 
 def _tuple(data: bytes) -> Flow:

@@ -151,7 +151,7 @@ def _routed(place: Place, outcome: Outcome, decision: OutputDecision) -> Outcome
 
 def _reroute(place: Place, outcome: Outcome, here: Here) -> Iterator[Departure]:
     """OUTPUT changed what routing goes by: the way is looked up again, the source stays."""
-    for decision in route_again(here, outcome.packet):
+    for decision in route_again(here, outcome.routed_as or outcome.packet):
         branch = replace(outcome, weight=scaled(outcome.weight, decision.weight))
         if decision.ending is not None:
             yield Departure(outcome=ended(branch, decision.ending, because=decision.because))

@@ -13,7 +13,8 @@ from itertools import groupby, islice
 
 from kubectl_packetpath.packet import Packet
 from kubectl_packetpath.trace import History, Outcome, Step, StepKind, Verdict, told
-from kubectl_packetpath.walk.here import Here, Outcomes, go_on, scaled
+from kubectl_packetpath.walk.here import Here, Outcomes, ended, go_on, scaled
+from kubectl_packetpath.walk.output_route import route_again
 
 MOST_ORDERS = 6
 SENT_ON = "sent on"
@@ -151,17 +152,27 @@ def _one_order(here: Here, functions: Sequence[Function], index: int, outcome: O
 
 
 def _call(here: Here, function: Function, outcome: Outcome) -> Iterator[Outcome]:
-    """One function; the verdict `reroute` stays with the branch once it was said."""
+    """One function. Where it makes the kernel look for another way, that is done at once: later ones may never see it."""
     for result in function.run(here, outcome.packet, outcome.history):
-        again = outcome.verdict == "reroute" or (
-            function.reroutes and _routed_by(outcome.packet) != _routed_by(result.packet)
-        )
+        now = function.reroutes and _routed_by(outcome.packet) != _routed_by(result.packet)
+        again = now or outcome.verdict == "reroute"
         onward = "reroute" if again else "accept"
-        yield replace(
+        branch = replace(
             result,
             weight=scaled(outcome.weight, result.weight),
             verdict=SENT_ON if result.verdict == SENT_ON else onward,
+            routed_as=result.packet if now else outcome.routed_as,
         )
+        yield _without_way(here, branch) if now and branch.ending is None else branch
+
+
+def _without_way(here: Here, branch: Outcome) -> Outcome:
+    """The branch, ended where no way is found for it."""
+    decisions = list(route_again(here, branch.packet))
+    lost = [each for each in decisions if each.ending is not None]
+    if len(lost) < len(decisions) or not lost or lost[0].ending is None:
+        return branch
+    return ended(branch, lost[0].ending, because=lost[0].because)
 
 
 def _routed_by(packet: Packet) -> tuple[object, ...]:
