@@ -4,6 +4,7 @@ An agent that keeps leaving out what it was asked for (its rules change faster t
 version) must cost an answer only where it matters: that walk ends UNKNOWN, and says what it still missed.
 """
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar
 
@@ -12,8 +13,10 @@ from kubectl_packetpath.walk.budget import budget
 from kubectl_packetpath.walk.cluster import Cluster, Need, NeedMoreError, Query, trace
 
 MOST_ROUNDS = 32
-MOST_IN_VAIN = 3
+MOST_IN_VAIN = 5
 """Rounds that may bring nothing new before it is given up."""
+PAUSE_SECONDS = 0.1
+"""Before the second such round, and each time as much longer: rules that change stand still some time."""
 
 
 World = Callable[[], Cluster]
@@ -57,6 +60,7 @@ def _fed(
         before = tuple(needs)
         if not needs or in_vain >= MOST_IN_VAIN:
             break
+        time.sleep(PAUSE_SECONDS * in_vain)
         more(before)
     return done, missed
 

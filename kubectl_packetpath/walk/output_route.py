@@ -8,15 +8,18 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
-from kubectl_packetpath.packet import Packet
+from kubectl_packetpath.packet import TCP, UDP, Packet
 from kubectl_packetpath.snapshot.links import Link
 from kubectl_packetpath.trace import Ending, Fact, Verdict
-from kubectl_packetpath.walk.here import Here
+from kubectl_packetpath.walk.here import Here, scaled
 from kubectl_packetpath.walk.input_route import LOOPBACK, NO_ROUTE_TYPES, query_for
 from kubectl_packetpath.walk.routing import RouteQuery, Way, fib_lookup
 from kubectl_packetpath.walk.settings import fact, largest
 from kubectl_packetpath.walk.sources import preferred_source
 from kubectl_packetpath.walk.tables import tables_of
+
+CONNECTED = "the program connects its UDP socket, so the way is looked for once more from its source"
+UNCONNECTED = "the program does not connect its UDP socket, so the way goes by the destination alone"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,8 +35,60 @@ class OutputDecision:
 
 
 def route_output(here: Here, packet: Packet) -> Iterator[OutputDecision]:
-    """Every way out for a packet of this namespace; an unspecified source is chosen."""
-    yield from _ways_out(here, packet, query_for(packet, None))
+    """Every way out for a packet of this namespace; an unspecified source is chosen.
+
+    connect() of IPv4 looks once for a source, and once more for the way from there: rules that go by the source count.
+    """
+    decisions = list(_ways_out(here, packet, query_for(packet, None)))
+    if packet.family != 4 or not packet.source.is_unspecified or packet.protocol not in {TCP, UDP}:
+        yield from decisions
+        return
+    by_source: dict[Packet, list[OutputDecision]] = {}
+    for decision in decisions:
+        if decision.ending is not None:
+            yield decision
+        else:
+            by_source.setdefault(decision.packet, []).append(decision)
+    for bound, first in by_source.items():
+        yield from _from_there(here, bound, first)
+
+
+def _from_there(here: Here, packet: Packet, first: list[OutputDecision]) -> Iterator[OutputDecision]:
+    """The ways once this source is known, for what connects; a UDP socket may do without."""
+    found = [_decided(here, packet, way, unbound=False) for way in _lookup(here, packet)]
+    if {_name(each) for each in found} == {_name(each) for each in first}:
+        yield from first
+        return
+    if packet.protocol == TCP:
+        for each in found:
+            yield replace(each, weight=scaled(_sum(first), each.weight))
+        return
+    yield from (_if_so(each, CONNECTED) for each in found)
+    yield from (_if_so(each, UNCONNECTED) for each in first)
+
+
+def _sum(decisions: list[OutputDecision]) -> Fraction | None:
+    total = Fraction(0)
+    for each in decisions:
+        if each.weight is None:
+            return None
+        total += each.weight
+    return total
+
+
+def _lookup(here: Here, packet: Packet) -> Iterator[Way]:
+    yield from fib_lookup(here.state, query_for(packet, None))
+
+
+def _name(decision: OutputDecision) -> tuple[object, ...]:
+    way = decision.way
+    return () if way is None else (way.type, way.device, way.gateway, decision.ending)
+
+
+def _if_so(decision: OutputDecision, text: str) -> OutputDecision:
+    way = decision.way
+    way = replace(way, assumed=(*way.assumed, text)) if way is not None else None
+    return replace(decision, weight=None, way=way)
 
 
 def route_wrapped(

@@ -70,7 +70,7 @@ def test_the_documented_rights_suffice(cluster: Cluster, namespace: str) -> None
     """With the role of manifests/client-role.yaml and nothing else, a question is answered."""
     serve(cluster, namespace)
     install_agent(cluster)
-    role, local = yaml.safe_load_all(ROLE.read_text())
+    role, local, *_ = yaml.safe_load_all(ROLE.read_text())
     for given in (role, local):
         binding = {
             "apiVersion": "rbac.authorization.k8s.io/v1",

@@ -141,7 +141,7 @@ def test_what_an_unseen_enforcer_decides_is_unknown(cluster: Cluster, guarded: s
 
 def test_what_may_not_be_read_is_said(cluster: Cluster, guarded: str) -> None:
     """The documented rights read all; without that for policies, the answer is otherwise the same."""
-    role, local = yaml.safe_load_all(ROLE.read_text())
+    role, local, *_ = yaml.safe_load_all(ROLE.read_text())
     poor = role | {
         "metadata": {"name": "no-policies"},
         "rules": [each for each in role["rules"] if each["apiGroups"] != ["networking.k8s.io"]],

@@ -4,14 +4,15 @@ from collections.abc import Callable
 from dataclasses import replace
 from fractions import Fraction
 
-from unit.walk.states import WrittenState, here, packet
+from unit.walk.states import LO, WrittenState, device, here, packet, route
 
 from kubectl_packetpath.packet import Packet
 from kubectl_packetpath.trace import Ending, History, Outcome, StepKind, Verdict
 from kubectl_packetpath.walk.here import Here, Outcomes, ended, go_on
 from kubectl_packetpath.walk.order import Function, call_all
 
-HERE = here(WrittenState())
+HERE = here(WrittenState(devices=(LO, device(2, "eth0")), ways=(route("default via 10.0.0.254 dev 2"),)))
+NOWHERE = here(WrittenState())
 PACKET = packet("10.0.0.1:40000 10.0.0.2:80")
 
 
@@ -35,9 +36,9 @@ def dropping(mark: int) -> Callable[[Here, Packet, History | None], Outcomes]:
     return run
 
 
-def called(*functions: Function) -> list[Outcome]:
+def called(*functions: Function, at: Here = HERE) -> list[Outcome]:
     """All outcomes."""
-    return list(call_all(HERE, functions, go_on(PACKET, None)))
+    return list(call_all(at, functions, go_on(PACKET, None)))
 
 
 def test_lower_priorities_run_first() -> None:
@@ -101,6 +102,30 @@ def test_a_change_of_mark_asks_for_another_route_only_in_a_routing_chain() -> No
 
     assert [result.verdict for result in by_filter] == ["accept"]
     assert [result.verdict for result in by_mangle] == ["reroute"]
+
+
+def test_a_packet_without_another_way_ends_at_once() -> None:
+    """Later chains never see it."""
+    (result,) = called(
+        Function(priority=-150, title="mangle", run=marking(1), reroutes=True),
+        Function(priority=0, title="filter", run=dropping(1)),
+        at=NOWHERE,
+    )
+
+    assert result.ending is not None
+    assert result.ending.verdict is Verdict.NO_ROUTE
+
+
+def test_the_way_goes_by_the_mark_of_the_routing_chain() -> None:
+    """What a filter chain makes of it later is too late."""
+    (result,) = called(
+        Function(priority=-150, title="mangle", run=marking(1), reroutes=True),
+        Function(priority=0, title="filter", run=marking(2)),
+    )
+
+    assert result.packet.mark == 2
+    assert result.routed_as is not None
+    assert result.routed_as.mark == 1
 
 
 def test_what_one_does_and_the_other_undoes_depends_on_the_order() -> None:
