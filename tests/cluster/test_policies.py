@@ -77,6 +77,11 @@ def ask(cluster: Cluster, namespace: str, name: str, *words: str, expect: int = 
     )
 
 
+def codes_of(way: dict[str, Any]) -> list[str]:
+    """What is found of new connections: the first that were tried may have begun before the rules were there (PP402)."""
+    return [each["code"] for each in way["findings"] if each["code"] != "PP402"]
+
+
 def test_policies_and_the_kernel_stand_side_by_side(cluster: Cluster, guarded: str) -> None:
     """Both pods get through, as they were seen to; the policies deny one of them, and that is a finding."""
     friend, other = (ask(cluster, guarded, name).ways[0] for name in ("friend", "other"))
@@ -88,10 +93,7 @@ def test_policies_and_the_kernel_stand_side_by_side(cluster: Cluster, guarded: s
         ("allowed", "denied"),
     ]
     assert (sides[0][1]["by"]["name"], sides[0][1]["by"]["rule"]) == ("allow", 1)
-    assert ([each["code"] for each in friend["findings"]], [each["code"] for each in other["findings"]]) == (
-        [],
-        ["PP501"],
-    )
+    assert (codes_of(friend), codes_of(other)) == ([], ["PP501"])
 
 
 def test_the_network_that_enforces_nothing_is_named(cluster: Cluster, guarded: str) -> None:
@@ -201,7 +203,7 @@ def test_rules_that_let_pass_what_policies_deny_are_drift(
     told = ask(cluster, guarded, "other")
 
     assert len(pods_reached(real)) == 1
-    assert [each["code"] for each in told.ways[0]["findings"]] == ["PP502"]
+    assert codes_of(told.ways[0]) == ["PP502"]
     (enforcer,) = json.loads(told.out)["enforcement"]["enforcers"]
     assert (enforcer["name"], enforcer["followed"]) == ("kube-router", True)
     assert f"chain {foreign_chain} on node2" in enforcer["evidence"]
@@ -221,5 +223,4 @@ def test_rules_that_stop_what_policies_allow_are_drift(
 
     assert not any(isinstance(each, Reached) for each in real)
     assert [way["verdict"] for way in (friend, other)] == ["REJECTED", "REJECTED"]
-    codes = [[each["code"] for each in way["findings"]] for way in (friend, other)]
-    assert codes == [["PP503"], ["PP504"]]
+    assert [codes_of(way) for way in (friend, other)] == [["PP503"], ["PP504"]]
