@@ -13,7 +13,6 @@ from testbed.faults.kubernetes import (
     PodUnready,
     ProxyFrozen,
     ProxyKilled,
-    ProxyTold,
     Scaled,
     set_gate,
 )
@@ -50,7 +49,6 @@ __all__ = [
     "PodUnready",
     "ProxyFrozen",
     "ProxyKilled",
-    "ProxyTold",
     "RouteAdded",
     "RouteDeleted",
     "RouteReplaced",
