@@ -132,7 +132,7 @@ def _redirected(place: Place, outcome: Outcome, bridge: Link, port: Link) -> Ite
             routed = with_packet(outcome, replace(packet, destination_mac=bridge.mac))
             yield from _up(place, routed, bridge, port)
             return
-        found = resolve(place.node, place.state, bridge, way.gateway or packet.destination)
+        found = resolve(place.node, place.state, bridge, way.gateway or packet.destination, packet.source)
         if not found.reached:
             reason = f"nobody on {bridge.name} answers for {way.gateway or packet.destination}"
             ending = Ending(verdict=Verdict.NO_NEIGHBOUR, reason=reason)

@@ -16,6 +16,7 @@ from kubectl_packetpath.packet import (
     ICMPV6,
     TCP,
     TCP_ACK,
+    TCP_FIN,
     TCP_RST,
     TCP_SYN,
     Address,
@@ -34,9 +35,23 @@ from kubectl_packetpath.walk.settings import number
 CTA_TUPLE_ORIG, CTA_TUPLE_REPLY, CTA_STATUS, CTA_MARK, CTA_ZONE, CTA_LABELS = 1, 2, 3, 8, 18, 22
 CTA_PROTOINFO, CTA_PROTOINFO_TCP = 4, 1
 CTA_TCP_STATE, CTA_TCP_FLAGS = 1, (4, 5)
-TCP_TIME_WAIT, TCP_CLOSE = 7, 8
+TCP_SYN_SENT, TCP_SYN_RECV, TCP_ESTABLISHED, TCP_FIN_WAIT, TCP_CLOSE_WAIT = range(1, 6)
+TCP_LAST_ACK, TCP_TIME_WAIT, TCP_CLOSE, TCP_SYN_SENT2 = range(6, 10)
 CLOSE_INIT = 0x04
 """IP_CT_TCP_FLAG_CLOSE_INIT: this side has sent a FIN."""
+OPENED = frozenset({TCP_SYN_RECV, TCP_ESTABLISHED, TCP_FIN_WAIT, TCP_CLOSE_WAIT, TCP_LAST_ACK})
+UNANSWERED = frozenset({TCP_SYN_SENT, TCP_SYN_SENT2})
+NOT_ALLOWED = {
+    (False, TCP_SYN | TCP_ACK): OPENED - {TCP_SYN_RECV} | {TCP_SYN_SENT, TCP_TIME_WAIT, TCP_CLOSE},
+    (False, TCP_FIN | TCP_ACK): UNANSWERED,
+    (False, TCP_ACK): UNANSWERED,
+    (True, TCP_SYN): OPENED | {TCP_CLOSE},
+    (True, TCP_FIN | TCP_ACK): UNANSWERED,
+}
+"""By whether it is an answer, and by what a segment says: the states in which it is invalid (sIV of tcp_conntracks)."""
+KNOWN_FLAGS = TCP_SYN | TCP_ACK | TCP_RST | TCP_FIN
+POSSIBLE = {TCP_SYN, TCP_SYN | TCP_ACK, TCP_RST, TCP_RST | TCP_ACK, TCP_FIN | TCP_ACK, TCP_ACK}
+"""What a segment may say (tcp_valid_flags): any other is invalid."""
 CTA_TUPLE_IP, CTA_TUPLE_PROTO, CTA_TUPLE_ZONE = 1, 2, 3
 
 IPS_EXPECTED, IPS_SEEN_REPLY, IPS_DST_NAT = 0x01, 0x02, 0x20
@@ -70,6 +85,11 @@ def track(here: Here, packet: Packet, history: History | None) -> Outcomes:
         yield _first(here, packet, history)
         return
     known = found.connection
+    if not found.allows:
+        text = "the known connection's TCP state does not allow this packet (ctstate INVALID)"
+        step = Step(kind=StepKind.TRACKED, text=text, because=(connection_fact(here.node, known),))
+        yield go_on(replace(packet, connection=_fresh(packet, State.INVALID)), told(history, step))
+        return
     weight: Fraction | None = Fraction(1)
     if found.opens_anew is None:
         text = f"{here.node}: whether this SYN opens a connection anew that was reset is not to be seen"
@@ -109,6 +129,8 @@ class _Found:
     connection: Connection
     opens_anew: bool | None = False
     """None: that is not to be seen."""
+    allows: bool = True
+    """Whether the state of the connection allows this packet."""
 
 
 def _known(here: Here, packet: Packet) -> _Found | None:
@@ -125,7 +147,17 @@ def _known(here: Here, packet: Packet) -> _Found | None:
     if message is None or isinstance(message, Absent):
         return None
     entry = decode(message)
-    return _Found(connection=_as_connection(entry, flow), opens_anew=_opens_anew(entry, packet))
+    known = _as_connection(entry, flow)
+    allows = _allows(entry, packet, is_reply=known.is_reply)
+    return _Found(connection=known, opens_anew=_opens_anew(entry, packet), allows=allows)
+
+
+def _allows(entry: "Entry", packet: Packet, *, is_reply: bool) -> bool:
+    """Whether a segment fits the state of its connection; sequence numbers and windows are not looked at."""
+    if packet.protocol != TCP or not entry.tcp_state:
+        return True
+    says = packet.tcp_flags & KNOWN_FLAGS
+    return says in POSSIBLE and entry.tcp_state not in NOT_ALLOWED.get((is_reply, says), ())
 
 
 def _opens_anew(entry: "Entry", packet: Packet) -> bool | None:
@@ -152,11 +184,11 @@ def key_of(flow: Flow, zone: int = 0) -> FlowKey:
 def _state_of_first(here: Here, packet: Packet) -> State:
     """What the first packet of a flow counts as."""
     if packet.protocol == TCP:
-        flags = packet.tcp_flags & (TCP_SYN | TCP_ACK | TCP_RST)
-        if flags == TCP_SYN:
+        says = packet.tcp_flags & KNOWN_FLAGS
+        if says == TCP_SYN:
             return State.NEW
         loose = number(here.state, "net/netfilter/nf_conntrack_tcp_loose", 1)
-        return State.NEW if flags == TCP_ACK and loose else State.INVALID
+        return State.NEW if says == TCP_ACK and loose else State.INVALID
     if packet.protocol in {ICMP, ICMPV6}:
         return State.NEW if (packet.protocol, packet.icmp_type) in ICMP_OPENERS else State.INVALID
     return State.NEW

@@ -9,9 +9,9 @@ from dataclasses import replace
 from kubectl_packetpath.packet import Packet
 from kubectl_packetpath.snapshot.absent import Absent
 from kubectl_packetpath.snapshot.links import Link
-from kubectl_packetpath.snapshot.nftables import NFPROTO_INET, NFPROTO_NETDEV
 from kubectl_packetpath.trace import Ending, History, Outcome, Step, StepKind, Verdict
 from kubectl_packetpath.walk import tunnels
+from kubectl_packetpath.walk.attached import beneath, beyond
 from kubectl_packetpath.walk.bridge import receive_frame, transmit
 from kubectl_packetpath.walk.fitting import Sender, fitted, limit_of
 from kubectl_packetpath.walk.forwarding import send_out, take_in
@@ -29,7 +29,6 @@ from kubectl_packetpath.walk.sharing import given_up
 from kubectl_packetpath.walk.tables import tables_of
 from kubectl_packetpath.walk.wires import not_modelled
 
-INGRESS_HOOK = {NFPROTO_NETDEV: 0, NFPROTO_INET: 5}
 MOST_TURNS = 8
 """Times that a packet may come back by loopback, or go into or out of a tunnel, within one namespace."""
 
@@ -48,7 +47,7 @@ def _come_in(place: Place, outcome: Outcome, device: Link) -> Iterator[Departure
         ending = Ending(verdict=Verdict.DROPPED, reason=f"{device.name} is down")
         yield Departure(outcome=ended(outcome, ending, kind=StepKind.DROPPED))
         return
-    for text in _programs(place, device, incoming=True):
+    for text in beyond(place.node, place.state, device, incoming=True):
         outcome = assumed(outcome, text)
     yield from _received(place, outcome, device)
 
@@ -77,6 +76,11 @@ def _received(place: Place, outcome: Outcome, device: Link) -> Iterator[Departur
         return
     master = tables_of(place.state).links.get(device.master or 0)
     if master is not None and master.kind in AGGREGATES:
+        if not master.kind:
+            text = (
+                f"{place.node.name} {master.name} takes what {device.name} gets: its driver is not modelled"
+            )
+            outcome = assumed(outcome, text)
         device = master
     elif master is not None and master.vrf_table is not None:
         outcome = assumed(outcome, f"{place.node.name} {master.name}: hooks of a VRF are not modelled")
@@ -86,23 +90,6 @@ def _received(place: Place, outcome: Outcome, device: Link) -> Iterator[Departur
 def _for_another(outcome: Outcome, device: Link, mac: str) -> Outcome:
     reason = f"the frame is for {mac}, and {device.name} is {device.mac}"
     return ended(outcome, Ending(verdict=Verdict.DROPPED, reason=reason), kind=StepKind.DROPPED)
-
-
-def _programs(place: Place, device: Link, *, incoming: bool) -> Iterator[str]:
-    """What may decide about the packet at the device itself, beyond this walk."""
-    name = f"{place.node.name} {device.name}"
-    if incoming and device.xdp_program is not None:
-        yield f"{name}: XDP program {device.xdp_program} is not modelled"
-    if device.has_tc_programs:
-        yield f"{name}: a tc program is not modelled"
-    chains = place.state.nft_base_chains()
-    for chain in () if isinstance(chains, Absent) else chains:
-        hook = chain.hook
-        if hook is None or device.name not in hook.devices:
-            continue
-        ingress = hook.number == INGRESS_HOOK.get(chain.family)
-        if ingress == incoming and (ingress or chain.family == NFPROTO_NETDEV):
-            yield f"{name}: nft chain {chain.table}/{chain.name} at the device is not modelled"
 
 
 def originate(place: Place, packet: Packet) -> Iterator[Departure]:
@@ -228,7 +215,10 @@ def _sent(place: Place, departure: Departure, device: Link, loopbacks: int) -> I
 def _leaving(place: Place, departure: Departure, device: Link) -> Iterator[Departure]:
     """What the device itself does with a packet that it is to send, before any other hears it."""
     outcome = departure.outcome
-    for text in _programs(place, device, incoming=False):
+    for text in (
+        *beyond(place.node, place.state, device, incoming=False),
+        *beneath(place.node, place.state, device),
+    ):
         outcome = assumed(outcome, text)
     for branch in shaped(place, outcome, device):
         yield Departure(outcome=branch) if branch.ending else replace(departure, outcome=branch)

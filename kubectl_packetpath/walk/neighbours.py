@@ -68,7 +68,7 @@ class Resolution:
 
 
 def resolve(
-    node: NodeState, state: NamespaceState, device: Link, address: Address, source: Address | None = None
+    node: NodeState, state: NamespaceState, device: Link, address: Address, source: Address
 ) -> Resolution:
     """Find the link address for a next hop on this device, for a packet with this source."""
     if device.is_loopback or device.flags & IFF_NOARP or device.kind in ADDRESSLESS_KINDS:
@@ -84,10 +84,10 @@ def resolve(
     ):
         return Resolution(mac=entry.mac, because=facts)
     stations = list(hearers(node, state, device))
-    asker = Asker(state=state, device=device, source=source) if source is not None else None
+    asker = Asker(state=state, device=device, source=source)
     for station in stations:
         if station.state is not None and answers(station.state, station.link, address):
-            deaf = unheeded(node.name, asker, station, address) if asker is not None else None
+            deaf = unheeded(node.name, asker, station, address)
             if deaf is not None and not _usable_mac(entry):
                 return Resolution(reached=False, because=(*facts, *deaf.because), deaf=deaf.ending)
             return Resolution(mac=_usable_mac(entry) or station.link.mac, because=facts)

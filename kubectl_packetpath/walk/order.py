@@ -21,6 +21,7 @@ SENT_ON = "sent on"
 """The verdict of a function that has taken the packet to send it on by itself (NF_STOLEN): no later one sees it."""
 
 Runner = Callable[[Here, Packet, History | None], Outcomes]
+_End = tuple[str, str, Packet, Packet | None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,7 +124,7 @@ def _orders(
     text = f"{here.node} {here.hook.name}: {titles} have one priority, and which runs first is not to be seen"
     step = Step(kind=StepKind.ASSUMED, text=text)
     doubtful = replace(outcome, weight=None, history=told(outcome.history, step))
-    seen: list[list[tuple[str, str, Packet]]] = []
+    seen: list[list[_End]] = []
     for order in orders:
         results = list(_one_order(here, order, 0, doubtful))
         if _alike(results) not in seen:
@@ -131,9 +132,9 @@ def _orders(
             yield from results
 
 
-def _alike(results: Iterable[Outcome]) -> list[tuple[str, str, Packet]]:
-    """How they end, with what the sender is told of it."""
-    return [(*_told(each), each.packet) for each in results]
+def _alike(results: Iterable[Outcome]) -> list[_End]:
+    """How they end, with what the sender is told of it, and where they go on, with what they were routed as."""
+    return [(*_told(each), each.packet, each.routed_as) for each in results]
 
 
 def _told(result: Outcome) -> tuple[str, str]:

@@ -52,6 +52,11 @@ def wire_of(node: NodeState, state: NamespaceState, link: Link) -> Station | Non
     return _below(node, state, link) if link.kind in SHARING else None
 
 
+def lower_of(node: NodeState, state: NamespaceState, link: Link) -> Station | None:
+    """The device by which a VLAN, macvlan or ipvlan device sends; None for others, or if it is out of sight."""
+    return _below(node, state, link) if link.kind in {*SHARING, "vlan"} else None
+
+
 def meet(one: Link, other: Link) -> bool:
     """Whether two devices that share a wire hear each other without it: macvlan of mode bridge, ipvlan of mode l2."""
     return one.mode == other.mode and one.mode in {"bridge", "l2"}

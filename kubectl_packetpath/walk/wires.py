@@ -10,9 +10,10 @@ from kubectl_packetpath.snapshot.links import Link
 from kubectl_packetpath.snapshot.state import NamespaceState
 from kubectl_packetpath.trace import Ending, Outcome, StepKind, Verdict
 from kubectl_packetpath.walk import tunnels
+from kubectl_packetpath.walk.attached import beyond
 from kubectl_packetpath.walk.fitting import VLAN_BYTES, wire_bytes
 from kubectl_packetpath.walk.here import ended, unknown
-from kubectl_packetpath.walk.place import Place, with_packet
+from kubectl_packetpath.walk.place import Place, assumed, with_packet
 from kubectl_packetpath.walk.segment import SHARING, Station, bridge_of, meet, peer_of, sharers, wire_of
 from kubectl_packetpath.walk.sharing import is_for
 from kubectl_packetpath.walk.tables import tables_of
@@ -133,5 +134,7 @@ def _vlan(place: Place, outcome: Outcome, device: Link) -> Crossing:
         return Crossing(outcome=unknown(outcome, f"{place_text} is not modelled"))
     for link in tables_of(end.state).links.values():
         if (link.kind, link.link, link.vlan_id) == ("vlan", end.link.index, device.vlan_id):
+            for text in beyond(place.node, end.state, end.link, incoming=True):
+                outcome = assumed(outcome, text)
             return _arrive(place, outcome, Station(state=end.state, link=link))
     return _lost(outcome, Verdict.DROPPED, f"nobody takes VLAN {device.vlan_id} behind {lower.name}")

@@ -9,6 +9,7 @@ from cluster.prediction import Said, packetpath
 from cluster.stage import install_agent
 
 from testbed.cluster import Cluster
+from testbed.connections import forget_connections
 from testbed.control import Node, Place
 from testbed.traffic import Reached, TimedOut, attempt, pods_reached
 from testbed.waiting import wait_until
@@ -50,6 +51,7 @@ def guarded_service(cluster: Cluster) -> str:
         if SPACE not in {each["metadata"]["name"] for each in cluster.kube.list("Namespace")}:
             cluster.create_namespace(SPACE)
         RAISED[name] = raise_guard(cluster, SPACE)
+    forget_connections(cluster, SPACE)
     return RAISED[name]
 
 

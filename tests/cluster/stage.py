@@ -7,6 +7,7 @@ from typing import Any
 from cluster.prediction import PROGRAM, run_program
 
 from testbed.cluster import Cluster
+from testbed.connections import forget_connections
 from testbed.control import Pod
 from testbed.faults import set_gate
 from testbed.images import product
@@ -49,7 +50,7 @@ STAGES: dict[str, Stage] = {}
 
 
 def stage_of(cluster: Cluster) -> Stage:
-    """Servers, clients, Services and the agent: made once per cluster."""
+    """Servers, clients, Services and the agent, made once per cluster; what earlier tests sent is forgotten."""
     name = cluster.spec.name
     if name not in STAGES:
         stage = set_stage(cluster)
@@ -57,6 +58,7 @@ def stage_of(cluster: Cluster) -> Stage:
         set_gate(cluster.kube, SPACE, "web-node3", open_=True)
         wait_for_endpoints(stage)
         STAGES[name] = stage
+    forget_connections(cluster, SPACE)
     return STAGES[name]
 
 

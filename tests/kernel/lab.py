@@ -13,7 +13,7 @@ from typing import Any
 from kubectl_packetpath.packet import PROTOCOL_NUMBERS, TCP, TCP_ACK, TCP_SYN, Packet
 from kubectl_packetpath.snapshot import PodReference
 from kubectl_packetpath.snapshot.state import NamespaceState, NodeState
-from kubectl_packetpath.trace import Verdict
+from kubectl_packetpath.trace import StepKind, Verdict
 from kubectl_packetpath.walk import explore
 from packetpath_agent.live import LiveNamespace
 from packetpath_agent.netns import Found, inside, peers
@@ -223,6 +223,11 @@ def predicted(
             else:
                 results.add(("timeout", "", ""))
     return results
+
+
+def assumptions(path: explore.NodePath) -> list[str]:
+    """What the walk took for granted on this path, in words."""
+    return [step.text for hop in path.hops for step in hop.steps if step.kind is StepKind.ASSUMED]
 
 
 def _seen_as(verdict: Verdict) -> str:

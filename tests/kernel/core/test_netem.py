@@ -3,10 +3,9 @@
 import math
 import sys
 from collections.abc import Iterator
-from fractions import Fraction
 
 import pytest
-from kernel.lab import Lab, happened, lab, predicted, question, walk
+from kernel.lab import Lab, assumptions, happened, lab, predicted, question, walk
 
 from kubectl_packetpath.trace import Verdict
 from testbed.netns import succeed
@@ -103,4 +102,25 @@ def test_what_cannot_be_told(pair: Lab, lines: tuple[str, ...]) -> None:
     paths = walk(pair, "client", question(SERVER, 8080))
 
     assert {each.weight for each in paths} == {None}
-    assert Fraction(1) not in {each.weight for each in paths}
+    assert all(
+        "client eth0: netem loses or spoils packets, which ones is not modelled" in assumptions(each)
+        for each in paths
+    )
+
+
+@pytest.mark.parametrize("kind", ["vlan", "macvlan"])
+def test_below_the_device_that_sends(pair: Lab, kind: str) -> None:
+    """The wire's own discipline loses what another device gives it: the kernel does, and the walk says that it did not look."""
+    for name, address in (("client", "10.9.0.1"), ("server", "10.9.0.2")):
+        words = "vlan id 7" if kind == "vlan" else "macvlan mode bridge"
+        pair[name].ip(
+            f"link add link eth0 name upper type {words}",
+            "link set upper up",
+            f"addr add {address}/24 dev upper",
+        )
+    assert predicted(pair, "client", "10.9.0.2", 8080) == {happened(pair, "client", "10.9.0.2", 8080)}
+    discipline(pair, "client", "dev eth0 root netem loss 100%")
+
+    (path,) = walk(pair, "client", question("10.9.0.2", 8080))
+    assert path.weight is None
+    assert happened(pair, "client", "10.9.0.2", 8080)[0] == "timeout"

@@ -15,7 +15,7 @@ from contextlib import AbstractContextManager
 from ipaddress import ip_address
 
 import pytest
-from kernel.lab import Lab, LabNode, lab, question
+from kernel.lab import Lab, LabNode, assumptions, lab, question
 from kernel.networks.agreement import assert_agrees, tell
 from kernel.networks.pods import digest_of, mac_of
 from kernel.networks.programs import clsact, tcx
@@ -127,9 +127,8 @@ def test_a_program_behind_the_routers_address(node: Lab, device: str) -> None:
     with clsact(node["host-cilium"], device, drops=False):
         said = tell(node, "host-cilium", "10.244.1.99", 80).asked
 
-    assumed = [step.text for hop in said.hops for step in hop.steps if step.kind is StepKind.ASSUMED]
     assert said.weight is None
-    assert assumed[0] == f"cilium {device}: a tc program is not modelled"
+    assert assumptions(said)[0] == f"cilium {device}: a tc program is not modelled"
 
 
 def test_a_service_that_only_programs_know(node: Lab) -> None:

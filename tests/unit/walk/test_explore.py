@@ -9,9 +9,10 @@ from unit.walk.states import LO, WrittenNode, WrittenState, device, owned, packe
 
 from kubectl_packetpath.packet import TCP
 from kubectl_packetpath.snapshot import NamespacePeer, PodReference
+from kubectl_packetpath.snapshot.links import Link
 from kubectl_packetpath.snapshot.routing import NextHop, Route
 from kubectl_packetpath.snapshot.sockets import Socket
-from kubectl_packetpath.trace import Verdict
+from kubectl_packetpath.trace import StepKind, Verdict
 from kubectl_packetpath.walk.explore import Egress, NodePath, Originated, ReceivedOn, run
 
 FORWARDING = {
@@ -128,6 +129,53 @@ def test_a_program_at_the_device_is_an_assumption(program: dict[str, object]) ->
     """The walk goes on, and says what it did not look at."""
     devices = (LO, device(2, "eth0", **program), device(5, "cali1", kind="veth", link=3, link_netnsid=0))
     start = ReceivedOn(namespace=1, device="eth0", packet=packet("198.51.100.1:40000 10.1.0.3:8080"))
+
+    path = only(run(pod_node(devices=devices), start))
+
+    assert path.weight is None
+    assert path.ending.verdict is Verdict.DELIVERED
+
+
+@pytest.mark.parametrize(
+    ("devices", "name"),
+    [
+        (
+            (device(2, "eth0", has_tc_programs=True), device(6, "eth0.7", kind="vlan", link=2, vlan_id=7)),
+            "eth0",
+        ),
+        ((device(2, "eth0", has_tc_programs=True, master=6), device(6, "bond0", kind="bond")), "eth0"),
+        (
+            (
+                device(2, "eth0", has_tc_programs=True, master=5),
+                device(5, "bond0", kind="bond"),
+                device(6, "bond0.7", kind="vlan", link=5, vlan_id=7),
+            ),
+            "eth0",
+        ),
+    ],
+    ids=["vlan", "bond", "vlan-on-bond"],
+)
+def test_a_program_below_the_device_is_an_assumption(devices: tuple[Link, ...], name: str) -> None:
+    """What a packet is given to is not the last that decides about it."""
+    ways = (route("10.0.0.0/8 dev 6"), route("local 192.0.2.10/32 dev 2"))
+    start = Originated(namespace=1, packet=packet("192.0.2.10:40000 10.2.0.3:80"))
+
+    path = only(run(pod_node(ways=ways, devices=(LO, *devices)), start))
+
+    said = [step.text for hop in path.hops for step in hop.steps if step.kind is StepKind.ASSUMED]
+    assert said == [f"node-a {name}: a tc program is not modelled"]
+    assert path.weight is None
+
+
+def test_hardware_that_takes_from_another_device_is_an_assumption() -> None:
+    """Accelerated networking of clouds: its driver may do more than pass frames on."""
+    devices = (
+        LO,
+        device(2, "enP1", master=6),
+        device(6, "eth0"),
+        device(5, "cali1", kind="veth", link=3, link_netnsid=0),
+    )
+    start = ReceivedOn(namespace=1, device="enP1", packet=packet("198.51.100.1:40000 10.1.0.3:8080"))
 
     path = only(run(pod_node(devices=devices), start))
 

@@ -26,7 +26,8 @@ def resolved(link: str, address: str, *known: Neighbour, **settings: str) -> Res
     )
     node = WrittenNode(states=(state,))
     chosen = next(each for each in state.devices if each.name == link)
-    return resolve(cast(NodeState, node), cast(NamespaceState, state), chosen, ip_address(address))
+    source = ip_address("10.1.0.1")
+    return resolve(cast(NodeState, node), cast(NamespaceState, state), chosen, ip_address(address), source)
 
 
 def entry(address: str, state: int, mac: str = "", link: int = 5) -> Neighbour:
