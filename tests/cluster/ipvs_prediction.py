@@ -5,9 +5,10 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import partial
 from ipaddress import ip_address
 
 from cluster.vm_stage import NODES, SPACE, Stage
@@ -94,16 +95,17 @@ def _read(cluster: Cluster, node: str) -> NodeState:
     return RecordedNode(decode(done.stdout))
 
 
-def wait_for_sync(node: Node) -> None:
-    """Until kube-proxy has ended whatever it is programming now: it fills its sets after its virtual servers."""
+def wait_for_sync(nodes: Iterable[Node]) -> None:
+    """Until each kube-proxy has ended whatever it is programming now: it fills its sets after its virtual servers."""
     now = time.time()
+    for node in nodes:
+        wait_until(f"{node.name} has programmed all", partial(_has_synced, node, now))
 
-    def has_synced() -> bool:
-        told = node.run(["curl", "-s", "http://127.0.0.1:10249/metrics"])
-        ended = [float(each) for each in SYNCED.findall(told)]
-        return bool(ended) and min(ended) > now
 
-    wait_until(f"{node.name} has programmed all", has_synced)
+def _has_synced(node: Node, since: float) -> bool:
+    told = node.run(["curl", "-s", "http://127.0.0.1:10249/metrics"])
+    ended = [float(each) for each in SYNCED.findall(told)]
+    return bool(ended) and min(ended) > since
 
 
 def seen(

@@ -14,7 +14,8 @@ from kubectl_packetpath.walk.cluster import Place, PlaceKind
 from testbed.addresses import Address
 from testbed.cluster import Cluster
 from testbed.control import Node
-from testbed.traffic import Reached, connect
+from testbed.faults import ProxyTold, fault
+from testbed.traffic import Reached, Refused, connect
 from testbed.waiting import wait_until
 from testbed.workloads import TCP_PORT, Manifest, Server
 
@@ -23,11 +24,13 @@ pytestmark = [
     pytest.mark.cluster,
     pytest.mark.bed(nodes=2, proxy="ipvs", network="flannel-wireguard", family="dual"),
 ]
+ZONE = "topology.kubernetes.io/zone"
 HTTP = [{"name": "http", "port": 80, "protocol": "TCP", "targetPort": TCP_PORT}]
-ALLOWED, FORBIDDEN, EXTERNAL = (ip_address(f"192.0.2.{n}") for n in (101, 102, 103))
+ALLOWED, FORBIDDEN, EXTERNAL, PROXIED = (ip_address(f"192.0.2.{n}") for n in (101, 102, 103, 104))
 ON_NODE1 = {"node": "node1"}
 WORLDS: dict[str, World] = {}
 CERTAIN = Fraction(1)
+LATE_SECONDS = 3600
 
 
 @pytest.fixture
@@ -40,18 +43,29 @@ def world(cluster: Cluster) -> World:
 
 def _made(stage: Stage) -> World:
     cluster = stage.cluster
-    cluster.kube.apply(_unready(), _by_host(), *_services(stage))
-    for name, address in (("allowed", ALLOWED), ("forbidden", FORBIDDEN)):
+    for number, node in enumerate(NODES):
+        meta = {"name": node, "labels": {ZONE: f"zone-{number}"}}
+        cluster.kube.patch({"apiVersion": "v1", "kind": "Node", "metadata": meta})
+    cluster.kube.apply(_unready(), _by_host(), _late(), *_services(stage))
+    for name, address in (("allowed", ALLOWED), ("forbidden", FORBIDDEN), ("proxied", PROXIED)):
         service = {"apiVersion": "v1", "kind": "Service", "metadata": {"name": name, "namespace": SPACE}}
-        status = {"loadBalancer": {"ingress": [{"ip": str(address), "ipMode": "VIP"}]}}
+        status = {
+            "loadBalancer": {
+                "ingress": [{"ip": str(address), "ipMode": "Proxy" if name == "proxied" else "VIP"}]
+            }
+        }
         cluster.kube.patch(service | {"status": status}, subresource="status")
     cluster.kube.apply(_slice(stage.pods["node2"].address()))
-    for name in ("host", "anyway"):
+    for name in ("host", "anyway", "late"):
         wait_until(f"{name} has an endpoint", partial(_has_endpoint, cluster, name))
+    wait_until("endpoints are for zones", lambda: all(e.get("hints") for e in _endpoints(cluster, "near")))
+    cluster.kube.delete(_late(), grace_seconds=LATE_SECONDS)
+    wait_until("one leaves", lambda: _endpoints(cluster, "late")[0]["conditions"].get("terminating"))
     _settle(stage)
     host = cluster.node("node2")
-    unready = cluster.pod(SPACE, "unready")
-    return world_of(stage, {host.address(): _name_of(stage, "host"), unready.address(): "unready"})
+    unready, late = (cluster.pod(SPACE, name) for name in ("unready", "late"))
+    names = {host.address(): _name_of(stage, "host"), unready.address(): "unready", late.address(): "late"}
+    return world_of(stage, names)
 
 
 def _name_of(stage: Stage, service: str) -> str:
@@ -70,18 +84,29 @@ def _settle(stage: Stage) -> None:
     address = _address(stage, "canary")
     for node in stage.cluster.nodes:
         wait_until(f"{node.name} knows the newest Service", partial(_reaches, node, address))
-        wait_for_sync(node)
+    wait_for_sync(stage.cluster.nodes)
 
 
 def _reaches(node: Node, address: Address) -> bool:
     return isinstance(connect(node, address, 80, timeout_seconds=0.5), Reached)
 
 
-def _has_endpoint(cluster: Cluster, service: str) -> bool:
+def _endpoints(cluster: Cluster, service: str) -> list[dict[str, Any]]:
     label = f"kubernetes.io/service-name={service}"
     slices = cluster.kube.list("EndpointSlice", SPACE, api="discovery.k8s.io/v1", labels=label)
-    found = [each for part in slices for each in part.get("endpoints") or []]
-    return any(each["conditions"].get("ready") for each in found)
+    return [each for part in slices for each in part.get("endpoints") or []]
+
+
+def _has_endpoint(cluster: Cluster, service: str) -> bool:
+    return any(each["conditions"].get("ready") for each in _endpoints(cluster, service))
+
+
+def _late() -> Manifest:
+    """Still serves for long after it is told to end."""
+    pod = Server(name="late", namespace=SPACE, node="node2").pod()
+    pod["spec"]["terminationGracePeriodSeconds"] = LATE_SECONDS
+    pod["spec"]["containers"][0]["args"] += [f"--delay-shutdown={LATE_SECONDS}"]
+    return pod
 
 
 def _unready() -> Manifest:
@@ -108,8 +133,12 @@ def _services(stage: Stage) -> list[Manifest]:
         make(name="sticky", sessionAffinity="ClientIP"),
         make(name="allowed", type="LoadBalancer", loadBalancerSourceRanges=[client]),
         make(name="forbidden", type="LoadBalancer", loadBalancerSourceRanges=["203.0.113.0/24"]),
+        make(name="proxied", type="LoadBalancer"),
         make(name="external", externalIPs=[str(EXTERNAL)]),
         make(name="host", selector={"app": "by-host"}, ports=host),
+        make(name="near", trafficDistribution="PreferSameZone"),
+        make(name="late", selector={"app": "late"}),
+        make(name="headless", clusterIP="None"),
         make(name="unready", selector=unready),
         make(name="anyway", selector=unready, publishNotReadyAddresses=True),
         manual,
@@ -158,7 +187,8 @@ def test_external_traffic_policy_local(world: World, node: str) -> None:
 
 @pytest.mark.parametrize("node", NODES)
 @pytest.mark.parametrize(
-    "service", ["inside", "manual", "external", "host", "unready", "anyway", "allowed", "forbidden"]
+    "service",
+    ["inside", "manual", "external", "host", "unready", "anyway", "allowed", "forbidden", "near", "late"],
 )
 def test_pod_to_cluster_ip(world: World, node: str, service: str) -> None:
     """Who takes what a pod sends to the ClusterIP: one of this node only, one written by hand, one that is not ready."""
@@ -176,6 +206,14 @@ def test_outside_to_a_virtual_address(world: World, node: str, address: Address)
     expected = from_outside(world, node, address, 80)
     assert expected == seen(cluster.outside, address, 80, count=4)
     assert {end[0] for end in expected} == {"lost" if address == FORBIDDEN else "reached"}
+
+
+@pytest.mark.parametrize("node", NODES)
+def test_ip_mode_proxy(world: World, node: str) -> None:
+    """No node takes packets for an address of ipMode Proxy: a pod's leave the cluster, where nobody has it."""
+    expected = world.said(world.from_pod(node), asked(PROXIED, 80))
+    assert expected == seen(world.stage.pods[node], PROXIED, 80, count=2) == {("lost",): CERTAIN}
+    assert world.verdicts(world.from_pod(node), asked(PROXIED, 80)) == {Verdict.LEFT_CLUSTER}
 
 
 @pytest.mark.parametrize("node", NODES)
@@ -206,3 +244,55 @@ def test_session_affinity(world: World, node: str) -> None:
     expected = now.said(now.from_pod(node), asked(address, 80))
     assert expected == seen(client, address, 80, count=4)
     assert list(expected.values()) == [CERTAIN]
+
+
+@pytest.mark.parametrize("node", NODES)
+def test_headless(world: World, node: str) -> None:
+    """Nobody translates: its name leads straight to the pods."""
+    client = world.stage.pods[node]
+    assert _spec(world.stage, "headless")["clusterIP"] == "None"
+    for server in world.stage.pods.values():
+        address = server.address()
+        expected = world.said(world.from_pod(node), asked(address, TCP_PORT))
+        assert expected == seen(client, address, TCP_PORT, count=2)
+        assert expected == {("reached", server.name, str(client.address())): CERTAIN}
+
+
+@pytest.mark.parametrize("node", NODES)
+def test_health_of_the_proxy(world: World, node: str) -> None:
+    """On port 10256 kube-proxy tells of its own health."""
+    cluster = world.stage.cluster
+    address = cluster.node(node).address()
+    packet = asked(address, 10256, source=cluster.plan.client(4))
+    assert world.verdicts(Place(kind=PlaceKind.OUTSIDE, node=node), packet) == {Verdict.DELIVERED}
+    curl = ["curl", "-s", "-o", "/dev/null", "-w", "%{http_code}", f"http://{address}:10256/healthz"]
+    assert cluster.outside.run(curl) == "200"
+
+
+def test_masquerade_all_and_node_port_addresses(world: World) -> None:
+    """A proxy that is told so hides every pod, and serves node ports only where it may."""
+    stage = world.stage
+    cluster, node = stage.cluster, stage.cluster.node("node2")
+    client, port = stage.pods["node2"], stage.node_ports["http"]
+    told = ProxyTold(
+        node=node, settings={"iptables": {"masqueradeAll": True}, "nodePortAddresses": ["198.18.0.0/15"]}
+    )
+    everyone = stage.services["everyone"][4]
+    with fault(told):
+        wait_until(
+            "node ports are closed",
+            lambda: isinstance(connect(cluster.outside, node.address(), port), Refused),
+        )
+        wait_for_sync([node])
+        now = world_of(stage)
+        balanced = now.said(now.from_pod("node2"), asked(everyone, 80))
+        by_port = from_outside(now, "node2", node.address(), port)
+        seen_balanced = seen(client, everyone, 80, count=4)
+        seen_by_port = seen(cluster.outside, node.address(), port, count=2)
+    wait_until(
+        "node ports are open", lambda: isinstance(connect(cluster.outside, node.address(), port), Reached)
+    )
+
+    assert balanced == seen_balanced
+    assert str(client.address()) not in {end[-1] for end in balanced}
+    assert by_port == seen_by_port == {("refused",): CERTAIN}

@@ -27,6 +27,10 @@ MACHINE = "_machine"
 """The name under which the whole machine is locked; no cluster can have it."""
 
 
+MOST_STARTS = 3
+"""Of an API server that does not become ready."""
+
+
 class NoClusterError(Exception):
     """There is no cluster with this name, or it is not what was asked for."""
 
@@ -254,7 +258,12 @@ def _brought_up(record: Record) -> Cluster:
 
 
 def _wait_for_api(kube: Kube, api_server: Component) -> None:
+    """Like a kubelet, start it again when it ends: it does so where its first checks took more than their minute."""
+    again = iter(range(MOST_STARTS - 1))
+
     def ready() -> bool:
+        if not api_server.running() and next(again, None) is not None:
+            api_server.start()
         api_server.expect_running()
         return kube.ready()
 

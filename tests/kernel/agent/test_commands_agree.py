@@ -165,9 +165,10 @@ def met(made: Lab, case: Case, version: int, protocol: str) -> tuple[int, str, s
 @pytest.mark.parametrize("version", [4, 6])
 def test_a_packet_goes_where_the_client_says(recorded: Recorded, version: int, protocol: str) -> None:
     """Translated, accepted, dropped, rejected, refused: through the node and to the node itself."""
-    with ThreadPoolExecutor(2) as pool:
-        said = list(pool.map(lambda case: foretold(recorded.bundle, case, version, protocol), CASES))
-        seen = list(pool.map(lambda case: met(recorded.lab, case, version, protocol), CASES))
+    with ThreadPoolExecutor(len(CASES)) as pool:
+        waiting = pool.map(lambda case: met(recorded.lab, case, version, protocol), CASES)
+        said = [foretold(recorded.bundle, case, version, protocol) for case in CASES]
+        seen = list(waiting)
 
     assert said == seen
     assert {result for _, result, _ in seen} == {"reached", "refused", "timeout"}

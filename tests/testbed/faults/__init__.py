@@ -13,6 +13,7 @@ from testbed.faults.kubernetes import (
     PodUnready,
     ProxyFrozen,
     ProxyKilled,
+    ProxyTold,
     Scaled,
     set_gate,
 )
@@ -49,6 +50,7 @@ __all__ = [
     "PodUnready",
     "ProxyFrozen",
     "ProxyKilled",
+    "ProxyTold",
     "RouteAdded",
     "RouteDeleted",
     "RouteReplaced",

@@ -1,5 +1,7 @@
 """Kubernetes' own parts that do not do their work: kube-proxy, and pods that are too few or not ready."""
 
+import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -39,6 +41,31 @@ class ProxyFrozen:
             raise LookupError(f"{self.node.name} has no kube-proxy.")
         proxy.freeze(frozen=True)
         return partial(proxy.freeze, frozen=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProxyTold:
+    """kube-proxy starts anew with other settings."""
+
+    node: Node
+    settings: Mapping[str, Any]
+    """Fields of KubeProxyConfiguration."""
+
+    def apply(self) -> Mend:
+        """Both ways by its file."""
+        file = self.node.runtime.folder / "kube-proxy.yaml"
+        before = file.read_text()
+
+        def tell(text: str) -> None:
+            proxy = self.node.runtime.kube_proxy()
+            if proxy is None:
+                raise LookupError(f"{self.node.name} has no kube-proxy.")
+            proxy.kill()
+            file.write_text(text)
+            proxy.start()
+
+        tell(json.dumps(json.loads(before) | dict(self.settings), indent=1))
+        return partial(tell, before)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

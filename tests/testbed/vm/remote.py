@@ -1,8 +1,8 @@
 """Runs the tests marked `vm` inside of the virtual machine, and reports them as if they ran here.
 
-Outside, the machine boots when the session begins and another pytest runs those without a cluster in it, beside the
-other tests, for it keeps little more than one processor busy; there they are ordinary tests, with the same fixtures.
-Those with a cluster have a second boot, alone on the machine, when all others are over. Their reports are told last. What they leave in the folder `results` is kept on the host (see RESULTS).
+Outside, the machine boots when the session begins and another pytest runs them in it, beside the other tests, for it
+keeps little more than one processor busy; there they are ordinary tests, with the same fixtures. Those with a cluster
+have a second boot. Their reports are told last. What they leave in the folder `results` is kept on the host (see RESULTS).
 """
 
 import json
@@ -55,11 +55,11 @@ class Guest:
 
 
 class Host:
-    """Boots the virtual machine, once beside the other tests and once after them, and passes its reports on."""
+    """Boots the virtual machine, once without clusters and once with, beside the other tests, and passes its reports on."""
 
     def __init__(self) -> None:
         self.batches: dict[bool, Batch] = {}
-        """By whether they bring up clusters."""
+        """By whether they bring up clusters, in the order of their boots."""
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> Generator[None]:
@@ -70,15 +70,20 @@ class Host:
             item.add_marker(pytest.mark.timeout(TIMEOUT_SECONDS + 60))
 
     def pytest_runtestloop(self, session: pytest.Session) -> None:
-        """Those without a cluster begin at once, in the background."""
+        """They begin at once, in the background."""
         if session.config.option.collectonly or _why_not() is not None:
             return
         for clusters in (False, True):
             chosen = [e.nodeid for e in session.items if _is_for_guest(e) and _has_cluster(e) == clusters]
             if chosen:
                 self.batches[clusters] = Batch(session.config, chosen)
-        if False in self.batches:
-            self.batches[False].start()
+        if self.batches:
+            threading.Thread(target=self._boot_all, name="virtual-machine", daemon=True).start()
+
+    def _boot_all(self) -> None:
+        """One after the other. The machine ends with this thread, and the thread with the session."""
+        for batch in self.batches.values():
+            batch.run()
 
     def pytest_runtest_protocol(self, item: pytest.Item, nextitem: pytest.Item | None) -> bool | None:
         """Nothing of such a test runs here; where the machine cannot run, the test is skipped as usual."""
@@ -94,13 +99,13 @@ class Host:
         return True
 
 
-class Batch(threading.Thread):
-    """One boot for these tests. The machine ends with this thread, and the thread with the session."""
+class Batch:
+    """One boot for these tests."""
 
     def __init__(self, config: pytest.Config, chosen: Sequence[str]) -> None:
-        super().__init__(name="virtual-machine", daemon=True)
         self.config = config
         self.chosen = chosen
+        self.over = threading.Event()
         self.error: BaseException | None = None
         self.told: dict[str, list[pytest.TestReport]] = {}
 
@@ -110,12 +115,12 @@ class Batch(threading.Thread):
             self.told = _run(self.config, self.chosen)
         except BaseException as error:  # noqa: BLE001 - told by whoever waits for the reports
             self.error = error
+        finally:
+            self.over.set()
 
     def reports(self) -> dict[str, list[pytest.TestReport]]:
-        """How each test went, once all of them are over; they begin now if they have not."""
-        if self.ident is None:
-            self.start()
-        self.join()
+        """How each test went, once all of them are over."""
+        self.over.wait()
         if self.error is not None:
             raise self.error
         return self.told
