@@ -62,8 +62,8 @@ class Api:
     @classmethod
     def connect(cls, access: Access) -> "Api":
         """Read the kubeconfig as kubectl does; nothing is sent yet."""
-        from kubernetes import client  # noqa: PLC0415 - see the top
-        from kubernetes.config.config_exception import ConfigException  # noqa: PLC0415
+        from kubernetes import client  # noqa: PLC0415 - brings the kubernetes client
+        from kubernetes.config.config_exception import ConfigException  # noqa: PLC0415 - brings the kubernetes client
 
         configuration = client.Configuration()
         try:
@@ -155,7 +155,7 @@ class Api:
     def _open(
         self, what: str, path: str, query: Sequence[tuple[str, str]], timeout_seconds: float
     ) -> websocket.WebSocket:
-        from kubernetes.stream.ws_client import get_websocket_url, websocket_proxycare  # noqa: PLC0415
+        from kubernetes.stream.ws_client import get_websocket_url, websocket_proxycare  # noqa: PLC0415 - brings the kubernetes client
 
         url = get_websocket_url(f"{self.configuration.host}{path}", query)
         headers = [f"{name}: {value}" for name, value in self._identity()]
@@ -221,8 +221,8 @@ class Api:
 
 def _load(access: Access, configuration: Any) -> tuple[str, str]:
     """The context's name and namespace; fills the configuration."""
-    from kubernetes import config  # noqa: PLC0415 - see the top
-    from kubernetes.config.config_exception import ConfigException  # noqa: PLC0415
+    from kubernetes import config  # noqa: PLC0415 - brings the kubernetes client
+    from kubernetes.config.config_exception import ConfigException  # noqa: PLC0415 - brings the kubernetes client
 
     given = access.kubeconfig or os.environ.get("KUBECONFIG", "")
     if not given and not _default_exists() and "KUBERNETES_SERVICE_HOST" in os.environ:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from fuzz.case import Shot
 from fuzz.fate import Fate, fate_of
 from fuzz.frames import Seen, packet_of
-from fuzz.ground import Ground
+from fuzz.ground import OWN_MAC, Ground, mac
 from fuzz.ruletrace import agrees_with_trace
 from fuzz.wire import Observed
 
@@ -96,8 +96,6 @@ def predict(router: Router, shot: Shot, *, ask_table: bool = False) -> list[expl
     identity = router.state.identity
     start: explore.Start
     if shot.by:
-        from fuzz.ground import OWN_MAC, mac  # noqa: PLC0415
-
         bridged = shot.by in {"p0", "p1"}
         target = shot.mac or OWN_MAC["br0" if bridged else shot.by]
         source = mac("br0", 2 if shot.by == "p0" else 3) if bridged else mac(shot.by, 2)
