@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from fractions import Fraction
+from typing import Literal
 
 from kubectl_packetpath.packet import Packet
 
@@ -71,13 +72,18 @@ class Verdict(StrEnum):
         return "unknown" if self is Verdict.UNKNOWN else "lost"
 
 
+FactSection = Literal[
+    "address", "api", "conntrack", "envoy", "fdb", "file", "iptables-legacy", "iptables-nft", "ipvs", "link",
+    "neighbour", "nftables", "qdisc", "route", "rule", "socket", "sysctl", "xfrm",
+]  # fmt: skip
+"""Where a fact was read: a subject of the kernel, a file of a pod, a proxy's own words, or the Kubernetes API."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fact:
     """The very rule, route or entry that a step rests on."""
 
-    section: str
-    """The kernel subject: `iptables-legacy`, `iptables-nft`, `nftables`, `route`, `rule`, `neighbour`,
-    `fdb`, `sysctl`, `socket`, `conntrack`, `link`, `ipset`, `ipvs`, `address`, `envoy`, or `api`."""
+    section: FactSection
     key: str
     """Where it stands: `nat/KUBE-SERVICES/14`, `table main`, …; stable within one snapshot."""
     text: str = ""

@@ -84,13 +84,13 @@ def _written(given: argparse.Namespace, *, asked: bool = False) -> int:
         )
         return 2
     from kubectl_packetpath.snapshot.codec import encode  # noqa: PLC0415 - see the top
-    from packetpath_agent.live import LiveNode  # noqa: PLC0415
+    from packetpath_agent.live import LiveNode  # noqa: PLC0415 - see the top
 
     gc.disable()  # a whole ruleset is read, written and left: nothing would be found
     node = LiveNode(given.node, alone=given.this_namespace)
     try:
         if asked:
-            from packetpath_agent import ask  # noqa: PLC0415
+            from packetpath_agent import ask  # noqa: PLC0415 - see the top
 
             ask.walk(given, node)
         else:

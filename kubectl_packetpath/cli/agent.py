@@ -29,9 +29,9 @@ def install(
 ) -> None:
     """Install the agent on every node, or bring it up to date, and wait until all are ready."""
     with trouble_told():
-        from kubectl_packetpath.cli.install import Permission, may_install  # noqa: PLC0415
-        from kubectl_packetpath.sources import installation  # noqa: PLC0415
-        from kubectl_packetpath.sources.api import Api  # noqa: PLC0415
+        from kubectl_packetpath.cli.install import Permission, may_install  # noqa: PLC0415 - keeps `--help` quick
+        from kubectl_packetpath.sources import installation  # noqa: PLC0415 - keeps `--help` quick
+        from kubectl_packetpath.sources.api import Api  # noqa: PLC0415 - keeps `--help` quick
 
         access = options.access_of(kubeconfig, context, namespace, request_timeout, as_user, as_groups)
         api = Api.connect(access)
@@ -51,8 +51,8 @@ def status(
 ) -> None:
     """On which nodes the agent answers; exit code 4 unless on all."""
     with trouble_told():
-        from kubectl_packetpath.sources import installation  # noqa: PLC0415
-        from kubectl_packetpath.sources.api import Api  # noqa: PLC0415
+        from kubectl_packetpath.sources import installation  # noqa: PLC0415 - keeps `--help` quick
+        from kubectl_packetpath.sources.api import Api  # noqa: PLC0415 - keeps `--help` quick
 
         access = options.access_of(kubeconfig, context, namespace, request_timeout, as_user, as_groups)
         api = Api.connect(access)
@@ -60,7 +60,7 @@ def status(
         nodes = installation.nodes_wanted(api) if found.installed else ()
     if not found.installed:
         fail("The agent is not installed.", "kubectl packetpath agent install", Exit.OUT_OF_REACH)
-    from kubectl_packetpath.cli.agent_table import table  # noqa: PLC0415
+    from kubectl_packetpath.cli.agent_table import table  # noqa: PLC0415 - keeps `--help` quick
 
     for line in table(found, nodes, datetime.now(UTC)):
         print(line)
@@ -83,8 +83,8 @@ def remove(
 ) -> None:
     """Remove the agent and its namespace from the cluster."""
     with trouble_told():
-        from kubectl_packetpath.sources import installation  # noqa: PLC0415
-        from kubectl_packetpath.sources.api import Api  # noqa: PLC0415
+        from kubectl_packetpath.sources import installation  # noqa: PLC0415 - keeps `--help` quick
+        from kubectl_packetpath.sources.api import Api  # noqa: PLC0415 - keeps `--help` quick
 
         access = options.access_of(kubeconfig, context, namespace, request_timeout, as_user, as_groups)
         api = Api.connect(access)

@@ -42,8 +42,8 @@ def fail(message: str, remedy: str, code: int) -> NoReturn:
 @contextmanager
 def trouble_told() -> Iterator[None]:
     """Turns what may go wrong into one sentence and its exit code."""
-    from kubectl_packetpath.cluster.ask import AskError  # noqa: PLC0415 - `--help` does not wait for it
-    from kubectl_packetpath.sources.trouble import TroubleError  # noqa: PLC0415
+    from kubectl_packetpath.cluster.ask import AskError  # noqa: PLC0415 - keeps `--help` quick
+    from kubectl_packetpath.sources.trouble import TroubleError  # noqa: PLC0415 - keeps `--help` quick
 
     try:
         yield

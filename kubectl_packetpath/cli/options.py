@@ -74,7 +74,7 @@ def access_of(
     as_groups: list[str] | None,
 ) -> "Access":
     """Which cluster, and as whom."""
-    from kubectl_packetpath.sources.api import Access  # noqa: PLC0415 - brings the kubernetes client
+    from kubectl_packetpath.sources.api import Access  # noqa: PLC0415 - keeps `--help` quick
 
     return Access(
         kubeconfig=kubeconfig,
@@ -97,7 +97,7 @@ def seconds_of(text: str) -> float:
 
 def style() -> "Style":
     """Colour on a terminal only, and never where NO_COLOR asks for none."""
-    from kubectl_packetpath.render.style import Style  # noqa: PLC0415
+    from kubectl_packetpath.render.style import Style  # noqa: PLC0415 - keeps `--help` quick
 
     terminal = sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
     colour = terminal and not os.environ.get("NO_COLOR")

@@ -48,7 +48,7 @@ def packet(
 ) -> None:
     """Follow one packet through one node."""
     with trouble_told():
-        from kubectl_packetpath.cli import one_packet  # noqa: PLC0415
+        from kubectl_packetpath.cli import one_packet  # noqa: PLC0415 - keeps `--help` quick
 
         wanted: WantedPacket = one_packet.WantedPacket(
             node=node,
@@ -64,7 +64,7 @@ def packet(
         if bundle is not None:
             code = one_packet.recorded(wanted, bundle, namespace, output)
         else:
-            from kubectl_packetpath.cli.install import Permission  # noqa: PLC0415
+            from kubectl_packetpath.cli.install import Permission  # noqa: PLC0415 - only a live cluster needs it
 
             access = options.access_of(kubeconfig, context, namespace, request_timeout, as_user, as_groups)
             code = one_packet.live(wanted, access, Permission(yes=yes, image=image), output)

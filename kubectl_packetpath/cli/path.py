@@ -88,9 +88,9 @@ def path(
 ) -> None:
     """Follow a packet to its target."""
     with trouble_told():
-        from kubectl_packetpath.cluster.ask import parse_start, parse_target  # noqa: PLC0415
-        from kubectl_packetpath.cluster.http import asking  # noqa: PLC0415
-        from kubectl_packetpath.cluster.question import Wish  # noqa: PLC0415
+        from kubectl_packetpath.cluster.ask import parse_start, parse_target  # noqa: PLC0415 - keeps `--help` quick
+        from kubectl_packetpath.cluster.http import asking  # noqa: PLC0415 - keeps `--help` quick
+        from kubectl_packetpath.cluster.question import Wish  # noqa: PLC0415 - keeps `--help` quick
 
         def wish_in(home: str) -> "Wish":
             return Wish(
@@ -114,7 +114,7 @@ def path(
 
         if asking.is_about_http(target):
             http_wish_in("default")
-            from kubectl_packetpath.cli import http  # noqa: PLC0415
+            from kubectl_packetpath.cli import http  # noqa: PLC0415 - only HTTP needs it
 
             if bundle is not None:
                 code = http.recorded(bundle, http_wish_in, namespace, output)
@@ -123,11 +123,11 @@ def path(
             raise typer.Exit(code)
         wish_in("default")
         if bundle is not None:
-            from kubectl_packetpath.cli import recorded  # noqa: PLC0415
+            from kubectl_packetpath.cli import recorded  # noqa: PLC0415 - only a recording needs it
 
             code = recorded.ask(bundle, wish_in, namespace, output)
         else:
-            from kubectl_packetpath.cli import live  # noqa: PLC0415
+            from kubectl_packetpath.cli import live  # noqa: PLC0415 - only a live cluster needs it
 
             code = live.ask(access(), wish_in, output, live.Permission(yes=yes, image=image))
     raise typer.Exit(code)

@@ -35,10 +35,10 @@ def save(
     Secrets are never read for it; environment variables and annotations of pods are left out.
     """
     with trouble_told():
-        from kubectl_packetpath.cli.install import Permission, ready_agents  # noqa: PLC0415
-        from kubectl_packetpath.sources import bundle  # noqa: PLC0415
-        from kubectl_packetpath.sources.api import Api  # noqa: PLC0415
-        from kubectl_packetpath.sources.apiserver import read_all  # noqa: PLC0415
+        from kubectl_packetpath.cli.install import Permission, ready_agents  # noqa: PLC0415 - keeps `--help` quick
+        from kubectl_packetpath.sources import bundle  # noqa: PLC0415 - keeps `--help` quick
+        from kubectl_packetpath.sources.api import Api  # noqa: PLC0415 - keeps `--help` quick
+        from kubectl_packetpath.sources.apiserver import read_all  # noqa: PLC0415 - keeps `--help` quick
 
         api = Api.connect(
             options.access_of(kubeconfig, context, namespace, request_timeout, as_user, as_groups)

@@ -29,7 +29,6 @@ class Answered:
     """What policies say of each path of the trace; empty: nobody asked."""
     flows: tuple[Existing, ...] = ()
     """Existing connections to the same address and port on the node where this way begins, the pinned ones first."""
-
     budget: Budget | None = None
     """How long packets may be; None: nobody asked, or none arrives."""
 

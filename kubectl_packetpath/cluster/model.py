@@ -230,13 +230,11 @@ class Announcement:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TargetGroup:
-    """To whom a load balancer of AWS sends for a port of a Service, by its controller's TargetGroupBinding."""
+    """To whom a load balancer of AWS sends for a Service, by its controller's TargetGroupBinding."""
 
     namespace: str
     name: str
     service: str
-    port: str = ""
-    """The Service's, a number or a name."""
     target_type: str = "instance"
     """`instance` or `ip`."""
 

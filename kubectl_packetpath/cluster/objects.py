@@ -239,12 +239,10 @@ def announcement_of(given: Json) -> Announcement:
 def target_group_of(given: Json) -> TargetGroup:
     """A TargetGroupBinding of the AWS Load Balancer Controller."""
     meta, spec = part(given, "metadata"), part(given, "spec")
-    service = part(spec, "serviceRef")
     return TargetGroup(
         namespace=text(meta, "namespace"),
         name=text(meta, "name"),
-        service=text(service, "name"),
-        port=str(service.get("port", "")),
+        service=text(part(spec, "serviceRef"), "name"),
         target_type=text(spec, "targetType") or "instance",
     )
 

@@ -7,8 +7,7 @@ Kubernetes: https://kubernetes.io/docs/reference/networking/virtual-ips/
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
-from ipaddress import ip_address
+from dataclasses import replace
 
 from kubectl_packetpath.cluster.announcing import Announced, announced
 from kubectl_packetpath.cluster.ask import (
@@ -21,98 +20,18 @@ from kubectl_packetpath.cluster.ask import (
     service_ports,
 )
 from kubectl_packetpath.cluster.clouds import balancer_of, doubt_outside
-from kubectl_packetpath.cluster.clouds.base import Arrival, Balancer
+from kubectl_packetpath.cluster.clouds.base import Arrival
 from kubectl_packetpath.cluster.health import asked, says
+from kubectl_packetpath.cluster.maker import Maker
 from kubectl_packetpath.cluster.model import Cluster, Node, Pod, Service, ServicePort
 from kubectl_packetpath.cluster.published import expected_endpoints, published_addresses
 from kubectl_packetpath.cluster.question import Expansion, Expected, Question, Start, Wish
-from kubectl_packetpath.cluster.starts import start_on
 from kubectl_packetpath.packet import PROTOCOL_NUMBERS, TCP, Address
-
-SOMEBODY = {4: ip_address("203.0.113.1"), 6: ip_address("2001:db8::1")}
-"""Stand for any client outside: addresses that documentation may use and nobody has."""
-
-
-@dataclass(slots=True, kw_only=True)
-class _Maker:
-    """Makes the questions of one wish."""
-
-    cluster: Cluster
-    wish: Wish
-    notes: list[str] = field(default_factory=list)
-    balancer: Balancer | None = None
-    """The cloud's load balancer in front of the Service."""
-
-    @property
-    def is_outside(self) -> bool:
-        """Whether packets from outside are asked about."""
-        return self.wish.start is None or self.wish.start.kind is TargetKind.OUTSIDE
-
-    def entries(self) -> tuple[Node, ...]:
-        """The nodes at which packets may come in."""
-        if self.wish.nodes:
-            return tuple(find_node(self.cluster, name) for name in self.wish.nodes)
-        return self.cluster.nodes
-
-    def inside(self, service: Service | None, version: int) -> Iterator[Start]:
-        """Starts inside of the cluster that can speak this IP version."""
-        given = self.wish.start
-        if given is None:
-            for node in self.entries():
-                start = start_on(self.cluster, node, service, version)
-                if start is not None:
-                    yield start
-        elif given.kind is TargetKind.POD:
-            pod = find_pod(self.cluster, given)
-            if pod.host_network:
-                self.note(f"Pod {pod.full_name} uses the network of its node: asked as node/{pod.node}.")
-                yield Start(kind=TargetKind.NODE, node=pod.node)
-            elif any(address.version == version for address in pod.addresses):
-                yield Start(kind=TargetKind.POD, node=pod.node, pod=pod)
-        elif given.kind is TargetKind.NODE:
-            node = find_node(self.cluster, given.name)
-            if node.address(version) is not None:
-                yield Start(kind=TargetKind.NODE, node=node.name)
-
-    def outside(self, version: int) -> Iterator[tuple[Start, Address]]:
-        """Starts outside, each with the address of the node by which it comes."""
-        given = self.wish.start
-        if given is not None and given.kind is not TargetKind.OUTSIDE:
-            return
-        client = given.address if given is not None and given.address is not None else SOMEBODY[version]
-        if client.version != version:
-            return
-        for node in self.entries():
-            arrives_at = node.address(version)
-            if arrives_at is not None:
-                yield Start(kind=TargetKind.OUTSIDE, node=node.name, address=client), arrives_at
-
-    def enter_at(self, node: Node) -> None:
-        """What comes from outside to a node's own address comes in there, unless the user names other nodes."""
-        given = self.wish.start
-        if given is not None and given.kind is TargetKind.OUTSIDE and not self.wish.nodes:
-            self.wish = replace(self.wish, nodes=(node.name,))
-
-    def note(self, text: str) -> None:
-        """Say something once."""
-        if text not in self.notes:
-            self.notes.append(text)
-
-    def from_everywhere(self, question: Question, service: Service | None = None) -> Iterator[Question]:
-        """The same destination from all starts inside, or from outside where that was asked for."""
-        version = question.destination.version
-        given = self.wish.start
-        if given is not None and given.kind is TargetKind.OUTSIDE:
-            for start, arrives_at in self.outside(version):
-                yield replace(question, start=start, arrives_at=arrives_at)
-            return
-        for start in self.inside(service, version):
-            yield replace(question, start=start, doubt="")
 
 
 def expand(cluster: Cluster, wish: Wish) -> Expansion:
     """All questions that a wish stands for."""
-    maker = _Maker(cluster=cluster, wish=wish)
+    maker = Maker(cluster=cluster, wish=wish)
     service = None
     match wish.target.kind:
         case TargetKind.SERVICE:
@@ -147,7 +66,7 @@ def _why_no_way(service: Service | None) -> str:
     return f"Service {service.full_name} is of type {service.type} with {families}."
 
 
-def _service_questions(maker: _Maker, service: Service) -> Iterator[Question]:
+def _service_questions(maker: Maker, service: Service) -> Iterator[Question]:
     if service.type == "ExternalName":
         maker.note(
             f"Service {service.full_name} is an ExternalName: the cluster's DNS answers with the name "
@@ -168,7 +87,7 @@ def _service_questions(maker: _Maker, service: Service) -> Iterator[Question]:
     yield from _health_checks(maker, service)
 
 
-def _health_checks(maker: _Maker, service: Service) -> Iterator[Question]:
+def _health_checks(maker: Maker, service: Service) -> Iterator[Question]:
     """A load balancer asks every node whether it has endpoints of its own."""
     if service.health_check_port is None:
         return
@@ -197,7 +116,7 @@ def _of_service(
     )
 
 
-def _cluster_ips(maker: _Maker, service: Service, port: ServicePort) -> Iterator[Question]:
+def _cluster_ips(maker: Maker, service: Service, port: ServicePort) -> Iterator[Question]:
     if maker.wish.start is not None and maker.wish.start.kind is TargetKind.OUTSIDE:
         return
     for address in service.cluster_ips:
@@ -205,7 +124,7 @@ def _cluster_ips(maker: _Maker, service: Service, port: ServicePort) -> Iterator
         yield from maker.from_everywhere(question, service)
 
 
-def _headless(maker: _Maker, service: Service, port: ServicePort) -> Iterator[Question]:
+def _headless(maker: Maker, service: Service, port: ServicePort) -> Iterator[Question]:
     found = False
     for version in (4, 6):
         for each in expected_endpoints(maker.cluster, service, port, version):
@@ -220,7 +139,7 @@ def _headless(maker: _Maker, service: Service, port: ServicePort) -> Iterator[Qu
         )
 
 
-def _from_outside(maker: _Maker, service: Service, port: ServicePort) -> Iterator[Question]:
+def _from_outside(maker: Maker, service: Service, port: ServicePort) -> Iterator[Question]:
     versions = sorted({address.version for address in service.cluster_ips})
     if port.node_port:
         for version in versions:
@@ -242,7 +161,7 @@ def _from_outside(maker: _Maker, service: Service, port: ServicePort) -> Iterato
             yield replace(question, start=start, arrives_at=arrives_at)
 
 
-def _at_targets(maker: _Maker, service: Service, port: ServicePort) -> Iterator[Question]:
+def _at_targets(maker: Maker, service: Service, port: ServicePort) -> Iterator[Question]:
     """A balancer that sends straight at pods: each comes in at the pod's own node."""
     balancer = maker.balancer
     if balancer is None or balancer.arrival is not Arrival.POD or not maker.is_outside:
@@ -263,7 +182,7 @@ def _at_targets(maker: _Maker, service: Service, port: ServicePort) -> Iterator[
 
 
 def _where_announced(
-    maker: _Maker, starts: tuple[tuple[Start, Address], ...], by: Announced, address: Address
+    maker: Maker, starts: tuple[tuple[Start, Address], ...], by: Announced, address: Address
 ) -> tuple[tuple[Start, Address], ...]:
     """Only the nodes to which the address leads, unless the user names others; what is known of it is said."""
     if not starts or not by.words or by.by_nobody:
@@ -278,7 +197,7 @@ def _where_announced(
     return held
 
 
-def _published(maker: _Maker, service: Service) -> Iterator[tuple[str, Address]]:
+def _published(maker: Maker, service: Service) -> Iterator[tuple[str, Address]]:
     known = maker.balancer is not None and maker.balancer.arrival in {Arrival.NODE_PORT, Arrival.POD}
     for each in service.balancer:
         if known:
@@ -297,7 +216,7 @@ def _published(maker: _Maker, service: Service) -> Iterator[tuple[str, Address]]
         yield "ExternalIP", address
 
 
-def _pod_questions(maker: _Maker, pod: Pod) -> Iterator[Question]:
+def _pod_questions(maker: Maker, pod: Pod) -> Iterator[Question]:
     port, protocol = pod_port(pod, maker.wish.target, maker.wish.protocol)
     for address in pod.addresses:
         expected = Expected(address=address, port=port, pod=pod.name, node=pod.node)
@@ -314,7 +233,7 @@ def _pod_questions(maker: _Maker, pod: Pod) -> Iterator[Question]:
         )
 
 
-def _node_questions(maker: _Maker, node: Node) -> Iterator[Question]:
+def _node_questions(maker: Maker, node: Node) -> Iterator[Question]:
     port = maker.wish.target.port
     if not port.isdigit():
         raise AskError(f"A node's port is a number, not {port}.", f"kubectl packetpath node/{node.name}:22")
@@ -336,7 +255,7 @@ def _answered_by_proxy(cluster: Cluster, node: Node, question: Question) -> Ques
     return replace(question, way="HealthCheck", subject=service.full_name, says=told)
 
 
-def _address_questions(maker: _Maker) -> Iterator[Question]:
+def _address_questions(maker: Maker) -> Iterator[Question]:
     target = maker.wish.target
     if target.address is None:
         return

@@ -39,6 +39,9 @@ def _no_progress(_done: int, _total: int) -> None:
 class Agents:
     """Supplies the state of nodes by asking their agents."""
 
+    pause_seconds = 0.1
+    """Rules that change stand still some time."""
+
     def __init__(self, *, api: Api, status: Status, progress: Progress = _no_progress) -> None:
         self._progress = progress
         self.api = api

@@ -1,4 +1,4 @@
-"""The Kubernetes API: plain requests, and the streams of `exec`.
+"""The Kubernetes API: plain requests, and the streams of `exec` and of forwarded ports.
 
 The configuration, with contexts, client certificates and credential plugins, is the kubernetes client's work.
 The requests are our own, for its models take longer to load than a question takes to answer; nor is it
@@ -24,7 +24,8 @@ from kubectl_packetpath.sources.trouble import UnreachableError
 PAGE = 500
 UNAUTHORIZED, FORBIDDEN, NOT_FOUND = 401, 403, 404
 FIELD_MANAGER = "kubectl-packetpath"
-EXEC_PROTOCOL = "v4.channel.k8s.io"
+CHANNEL_PROTOCOL = "v4.channel.k8s.io"
+"""Of websockets whose messages begin with the number of their channel."""
 SERVICE_ACCOUNT_NAMESPACE = "/var/run/secrets/kubernetes.io/serviceaccount/namespace"
 
 
@@ -61,8 +62,8 @@ class Api:
     @classmethod
     def connect(cls, access: Access) -> "Api":
         """Read the kubeconfig as kubectl does; nothing is sent yet."""
-        from kubernetes import client  # noqa: PLC0415 - see the top
-        from kubernetes.config.config_exception import ConfigException  # noqa: PLC0415
+        from kubernetes import client  # noqa: PLC0415 - brings the kubernetes client
+        from kubernetes.config.config_exception import ConfigException  # noqa: PLC0415 - brings the kubernetes client
 
         configuration = client.Configuration()
         try:
@@ -127,7 +128,7 @@ class Api:
         except (urllib3.exceptions.HTTPError, OSError) as error:
             raise self._unreachable(error) from error
         if answer.status >= 400:
-            raise self._refusal(answer.status, method, path, answer.data)
+            raise self._refusal(answer.status, f"{method} {path}", answer.data)
         try:
             data: dict[str, Any] = json.loads(answer.data or b"{}")
         except ValueError as error:
@@ -140,33 +141,38 @@ class Api:
         """Run a program in a pod; its streams are the channels of a websocket."""
         query = [("command", word) for word in command]
         query += [(stream, "true") for stream in ("stdin", "stdout", "stderr")]
-        return self._open(f"/api/v1/namespaces/{namespace}/pods/{pod}/exec", query, timeout_seconds)
+        path = f"/api/v1/namespaces/{namespace}/pods/{pod}/exec"
+        return self._open(f"exec into {namespace}/{pod}", path, query, timeout_seconds)
 
     def open_forward(
         self, namespace: str, pod: str, port: int, timeout_seconds: float
     ) -> websocket.WebSocket:
         """A connection to a port of a pod, on its loopback; its bytes are channel 0 of a websocket, its errors 1."""
         path = f"/api/v1/namespaces/{namespace}/pods/{pod}/portforward"
-        return self._open(path, [("ports", str(port))], timeout_seconds)
+        what = f"forwarding port {port} of {namespace}/{pod}"
+        return self._open(what, path, [("ports", str(port))], timeout_seconds)
 
     def _open(
-        self, path: str, query: Sequence[tuple[str, str]], timeout_seconds: float
+        self, what: str, path: str, query: Sequence[tuple[str, str]], timeout_seconds: float
     ) -> websocket.WebSocket:
-        from kubernetes.stream.ws_client import get_websocket_url, websocket_proxycare  # noqa: PLC0415
+        from kubernetes.stream.ws_client import get_websocket_url, websocket_proxycare  # noqa: PLC0415 - brings the kubernetes client
 
         url = get_websocket_url(f"{self.configuration.host}{path}", query)
         headers = [f"{name}: {value}" for name, value in self._identity()]
         options = websocket_proxycare(
-            {"header": [*headers, f"Sec-WebSocket-Protocol: {EXEC_PROTOCOL}"]}, self.configuration, url, None
+            {"header": [*headers, f"Sec-WebSocket-Protocol: {CHANNEL_PROTOCOL}"]},
+            self.configuration,
+            url,
+            None,
         )
         socket = websocket.WebSocket(sslopt=self._tls(), skip_utf8_validation=True)
         socket.settimeout(timeout_seconds)
         try:
             socket.connect(url, **options)
         except websocket.WebSocketBadStatusException as error:
-            raise self._refusal(error.status_code, "POST", path, error.resp_body or b"") from error
+            raise self._refusal(error.status_code, f"{what} failed", error.resp_body or b"") from error
         except (websocket.WebSocketException, OSError) as error:
-            raise UnreachableError(f"{path} failed: {_first_line(error)}") from error
+            raise UnreachableError(f"{what} failed: {_first_line(error)}") from error
         return socket
 
     def _identity(self) -> Iterator[tuple[str, str]]:
@@ -201,7 +207,7 @@ class Api:
             "kubectl cluster-info" + (f" --context {self.context}" if self.context else ""),
         )
 
-    def _refusal(self, status: int, method: str, path: str, body: bytes) -> ApiError:
+    def _refusal(self, status: int, what: str, body: bytes) -> ApiError:
         said = _message(body) or f"status {status}"
         if status == UNAUTHORIZED:
             return ApiError(
@@ -210,13 +216,13 @@ class Api:
         if status == FORBIDDEN:
             remedy = "docs/permissions.md lists the rights that are needed; kubectl auth can-i --list"
             return ApiError(status, f"Not allowed: {said}", remedy)
-        return ApiError(status, f"{method} {path}: {said}")
+        return ApiError(status, f"{what}: {said}")
 
 
 def _load(access: Access, configuration: Any) -> tuple[str, str]:
     """The context's name and namespace; fills the configuration."""
-    from kubernetes import config  # noqa: PLC0415 - see the top
-    from kubernetes.config.config_exception import ConfigException  # noqa: PLC0415
+    from kubernetes import config  # noqa: PLC0415 - brings the kubernetes client
+    from kubernetes.config.config_exception import ConfigException  # noqa: PLC0415 - brings the kubernetes client
 
     given = access.kubeconfig or os.environ.get("KUBECONFIG", "")
     if not given and not _default_exists() and "KUBERNETES_SERVICE_HOST" in os.environ:

@@ -21,7 +21,7 @@ from kubectl_packetpath.snapshot.state import NodeState
 from kubectl_packetpath.sources.enforcers import signs_of, with_policies
 from kubectl_packetpath.sources.flows import flows_wanted, with_flows
 from kubectl_packetpath.sources.naming import Namer
-from kubectl_packetpath.sources.rounds import World, budgets, walked
+from kubectl_packetpath.sources.rounds import Source, budgets, walked
 from kubectl_packetpath.trace import Ending, Hop, Path, Step, StepKind, Trace, Verdict
 from kubectl_packetpath.walk.cluster import Cluster as WalkCluster
 from kubectl_packetpath.walk.cluster import Need, Place, PlaceKind, Query
@@ -38,6 +38,10 @@ class Supplier(Protocol):
     @property
     def missing(self) -> Mapping[str, str]:
         """Nodes that cannot be looked at, and why."""
+
+    @property
+    def pause_seconds(self) -> float:
+        """How long to wait before it is asked the same again; 0: it would always say the same."""
 
     def open(self, names: Collection[str], flows: Flows = NO_FLOWS) -> None:
         """These nodes will be asked for, and to count these connections: for all of them at once."""
@@ -103,21 +107,23 @@ def _nowhere(question: Question) -> Trace:
 
 def traces_of(queries: Sequence[Query], cluster: Cluster, supplier: Supplier) -> list[Trace]:
     """The trace of each query; what all of them miss is fetched in one round."""
-    return walked(queries, _world(cluster, supplier), supplier.more)
+    return walked(queries, _source(cluster, supplier))
 
 
-def _world(cluster: Cluster, supplier: Supplier) -> World:
+def _source(cluster: Cluster, supplier: Supplier) -> Source:
     underlay = underlay_of(cluster)
-    return lambda: WalkCluster(nodes=_Nodes(supplier), underlay=underlay, missing=supplier.missing)
+    return Source(
+        world=lambda: WalkCluster(nodes=_Nodes(supplier), underlay=underlay, missing=supplier.missing),
+        more=supplier.more,
+        pause_seconds=supplier.pause_seconds,
+    )
 
 
 def _with_budgets(ways: Sequence[Answered], cluster: Cluster, supplier: Supplier) -> list[Answered]:
     """With the longest packet of each way by which packets arrive."""
     arriving = [way for way in ways if way.family == "arrived"]
     queries = [query_of(way.question) for way in arriving]
-    found = dict(
-        zip(map(id, arriving), budgets(queries, _world(cluster, supplier), supplier.more), strict=True)
-    )
+    found = dict(zip(map(id, arriving), budgets(queries, _source(cluster, supplier)), strict=True))
     return [replace(way, budget=found.get(id(way))) for way in ways]
 
 

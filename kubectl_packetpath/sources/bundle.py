@@ -85,6 +85,9 @@ def _no_collection() -> Iterator[None]:
 class Bundle:
     """A recording that was opened; nodes are decoded when a walk comes to them."""
 
+    pause_seconds = 0.0
+    """What it does not hold, it will not hold a moment later."""
+
     def __init__(self, file: Path) -> None:
         self.file = file
         self._nodes: dict[str, NodeState] = {}

@@ -48,8 +48,8 @@ def chain_of(encoded: str) -> tuple[tuple[Certificate, ...], str]:
 
 
 def _certificate(found: Any) -> Certificate:
-    from cryptography.hazmat.primitives import hashes  # noqa: PLC0415
-    from cryptography.x509.oid import NameOID  # noqa: PLC0415
+    from cryptography.hazmat.primitives import hashes  # noqa: PLC0415 - only who asks for TLS waits for it
+    from cryptography.x509.oid import NameOID  # noqa: PLC0415 - only who asks for TLS waits for it
 
     common = found.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
     names, addresses = _alternatives(found)
@@ -66,7 +66,7 @@ def _certificate(found: Any) -> Certificate:
 
 
 def _alternatives(found: Any) -> tuple[list[str], list[IPv4Address | IPv6Address]]:
-    from cryptography import x509  # noqa: PLC0415
+    from cryptography import x509  # noqa: PLC0415 - only who asks for TLS waits for it
 
     try:
         given = found.extensions.get_extension_for_class(x509.SubjectAlternativeName).value

@@ -25,6 +25,16 @@ from kubectl_packetpath.cluster.http.live.model import (
     VirtualHost,
 )
 from kubectl_packetpath.packet import Address
+from kubectl_packetpath.sources.envoy_shapes import (
+    Clusters,
+    ClusterStatus,
+    Dump,
+    Host,
+    Listeners,
+    Metadata,
+    Route,
+    SocketAddress,
+)
 from kubectl_packetpath.sources.trouble import UnreachableError
 
 LISTENERS, CLUSTERS = "/listeners?format=json", "/clusters?format=json"
@@ -40,136 +50,7 @@ CONTOUR = "io.projectcontour."
 LABEL, PORT = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?", "(:[0-9]+)?"
 """How Contour says that the star of a host stands for one label, with the rest of the host between them."""
 LITERAL = re.compile(r"(?:\\[^a-zA-Z0-9]|[-a-zA-Z0-9_])*")
-Json = dict[str, Any]
 T = TypeVar("T")
-
-
-class SocketAddress(msgspec.Struct):
-    """An address with its port."""
-
-    address: str
-    port_value: int = 0
-
-
-class AnyAddress(msgspec.Struct):
-    """An address of any kind; others than those of IP are left out."""
-
-    socket_address: SocketAddress | None = None
-
-
-class ListenerStatus(msgspec.Struct):
-    """One listener."""
-
-    name: str
-    local_address: AnyAddress = msgspec.field(default_factory=AnyAddress)
-
-
-class Listeners(msgspec.Struct):
-    """The answer to /listeners."""
-
-    listener_statuses: list[ListenerStatus] = []
-
-
-class HealthStatus(msgspec.Struct):
-    """Why a host is given no requests."""
-
-    failed_active_health_check: bool = False
-    failed_outlier_check: bool = False
-    pending_active_hc: bool = False
-    active_hc_timeout: bool = False
-    pending_dynamic_removal: bool = False
-    eds_health_status: str = "HEALTHY"
-
-
-class HostStatus(msgspec.Struct):
-    """One host of a cluster."""
-
-    address: AnyAddress = msgspec.field(default_factory=AnyAddress)
-    health_status: HealthStatus = msgspec.field(default_factory=HealthStatus)
-
-
-class ClusterStatus(msgspec.Struct):
-    """One cluster."""
-
-    name: str
-    eds_service_name: str = ""
-    host_statuses: list[HostStatus] = []
-
-
-class Clusters(msgspec.Struct):
-    """The answer to /clusters."""
-
-    cluster_statuses: list[ClusterStatus] = []
-
-
-class ClusterWeight(msgspec.Struct):
-    """One of several clusters."""
-
-    name: str = ""
-    weight: int = 1
-
-
-class WeightedClusters(msgspec.Struct):
-    """Several clusters."""
-
-    clusters: list[ClusterWeight] = []
-
-
-class Action(msgspec.Struct):
-    """Where a route sends to."""
-
-    cluster: str = ""
-    weighted_clusters: WeightedClusters | None = None
-
-
-class DirectResponse(msgspec.Struct):
-    """What Envoy answers itself."""
-
-    status: int = 0
-
-
-class Metadata(msgspec.Struct):
-    """What a controller notes beside a route."""
-
-    filter_metadata: dict[str, Any] = {}
-
-
-class Route(msgspec.Struct):
-    """One route."""
-
-    match: Json
-    route: Action | None = None
-    redirect: Json | None = None
-    direct_response: DirectResponse | None = None
-    metadata: Metadata | None = None
-
-
-class Host(msgspec.Struct):
-    """A virtual host."""
-
-    domains: list[str]
-    routes: list[Route] = []
-    require_tls: str = "NONE"
-    matcher: Json | None = None
-
-
-class RouteConfig(msgspec.Struct):
-    """A route configuration."""
-
-    name: str = ""
-    virtual_hosts: list[Host] = []
-
-
-class DynamicRoutes(msgspec.Struct):
-    """One entry of the dump."""
-
-    route_config: RouteConfig | None = None
-
-
-class Dump(msgspec.Struct):
-    """The answer to /config_dump."""
-
-    configs: list[DynamicRoutes] = []
 
 
 def listeners_of(data: bytes) -> tuple[Listening, ...]:

@@ -6,6 +6,7 @@ version) must cost an answer only where it matters: that walk ends UNKNOWN, and 
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TypeVar
 
 from kubectl_packetpath.trace import Budget, Ending, Hop, Path, Step, StepKind, Trace, Verdict
@@ -15,30 +16,36 @@ from kubectl_packetpath.walk.cluster import Cluster, Need, NeedMoreError, Query,
 MOST_ROUNDS = 32
 MOST_IN_VAIN = 5
 """Rounds that may bring nothing new before it is given up."""
-PAUSE_SECONDS = 0.1
-"""Before the second such round, and each time as much longer: rules that change stand still some time."""
-
-
-World = Callable[[], Cluster]
-More = Callable[[tuple[Need, ...]], None]
 Missed = Mapping[int, tuple[Need, ...]]
 Found = TypeVar("Found")
 
 
-def walked(queries: Sequence[Query], world: World, more: More) -> list[Trace]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """Where walks find the nodes, and what they miss of them."""
+
+    world: Callable[[], Cluster]
+    """What is known by now."""
+    more: Callable[[tuple[Need, ...]], None]
+    """Has it found out."""
+    pause_seconds: float
+    """Before it is asked the same a second time, and each time as much longer."""
+
+
+def walked(queries: Sequence[Query], source: Source) -> list[Trace]:
     """The trace of each query; what all of them miss is fetched in one round."""
-    done, missed = _fed(trace, queries, world, more)
+    done, missed = _fed(trace, queries, source)
     return [done.get(number) or _unfinished(query, number, missed) for number, query in enumerate(queries)]
 
 
-def budgets(queries: Sequence[Query], world: World, more: More) -> list[Budget | None]:
+def budgets(queries: Sequence[Query], source: Source) -> list[Budget | None]:
     """How long the packets of each query may be; None: the nodes' state keeps changing."""
-    done, _ = _fed(budget, queries, world, more)
+    done, _ = _fed(budget, queries, source)
     return [done.get(number) for number in range(len(queries))]
 
 
 def _fed(
-    look: Callable[[Query, Cluster], Found], queries: Sequence[Query], world: World, more: More
+    look: Callable[[Query, Cluster], Found], queries: Sequence[Query], source: Source
 ) -> tuple[dict[int, Found], Missed]:
     """What is found of each query, by its number, and what the others still miss."""
     done: dict[int, Found] = {}
@@ -47,7 +54,7 @@ def _fed(
     in_vain = 0
     for _ in range(MOST_ROUNDS):
         needs: list[Need] = []
-        cluster = world()
+        cluster = source.world()
         for number, query in enumerate(queries):
             if number in done:
                 continue
@@ -60,8 +67,8 @@ def _fed(
         before = tuple(needs)
         if not needs or in_vain >= MOST_IN_VAIN:
             break
-        time.sleep(PAUSE_SECONDS * in_vain)
-        more(before)
+        time.sleep(source.pause_seconds * in_vain)
+        source.more(before)
     return done, missed
 
 

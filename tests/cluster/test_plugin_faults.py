@@ -3,9 +3,9 @@
 import re
 
 import pytest
+from cluster.faulty import LOST, ask, evidence
 from cluster.prediction import packetpath
 from cluster.stage import SPACE, Stage, stage_of
-from cluster.test_network_faults import LOST, ask, evidence
 
 from testbed.cluster import Cluster
 from testbed.control import Node, Pod

@@ -6,15 +6,16 @@ so that agreement is not bought with doubt.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 from fuzz.case import Shot
-from fuzz.frames import Seen, is_the_shot, packet_of
-from fuzz.ground import Ground
+from fuzz.fate import Fate, fate_of
+from fuzz.frames import Seen, packet_of
+from fuzz.ground import OWN_MAC, Ground, mac
 from fuzz.ruletrace import agrees_with_trace
-from fuzz.wire import Frame, Observed, Traced
+from fuzz.wire import Observed
 
-from kubectl_packetpath.packet import Packet
+from kubectl_packetpath.packet import TCP_ACK, TCP_RST, TCP_SYN, Packet
 from kubectl_packetpath.snapshot.absent import Absent
 from kubectl_packetpath.snapshot.state import NamespaceState
 from kubectl_packetpath.trace import StepKind, Verdict
@@ -31,7 +32,6 @@ CODES6 = {
 }  # fmt: skip
 NO_WAY = {"blackhole", "unreachable", "prohibit"}
 LOCAL = {Verdict.DELIVERED, Verdict.REFUSED}
-RST, SYN, ACK = 0x04, 0x02, 0x10
 
 
 class Router:
@@ -78,71 +78,6 @@ class Difference:
     steps: tuple[str, ...]
 
 
-@dataclass(slots=True, kw_only=True)
-class Fate:
-    """What was seen of the packet, in the walk's terms."""
-
-    left: list[Frame] = field(default_factory=list)
-    came_in: list[Traced] = field(default_factory=list)
-    """It passed INPUT."""
-    answers: list[Seen] = field(default_factory=list)
-    """Packets that the router sent because of it, as they were before any rule."""
-    datagrams: int = 0
-    refused: str = ""
-    rules: list[Traced] = field(default_factory=list)
-    """The trace of the packet itself."""
-
-    def __str__(self) -> str:
-        """For people."""
-        words = [f"left by {f.device}: {f.seen} mark {f.mark:#x} to {f.destination_mac}" for f in self.left]
-        words += [f"came in: {t.seen} mark {t.mark:#x}" for t in self.came_in]
-        words += [f"the router sent {seen}" for seen in self.answers]
-        words += [f"{self.datagrams} datagrams reached a socket"] if self.datagrams else []
-        words += [f"the sender was told: {self.refused}"] if self.refused else []
-        return "; ".join(words) or "nothing was seen any more"
-
-
-def fate_of(observed: Observed, packet: Packet, *, local: bool) -> Fate:
-    """Sort what was seen by whose it is."""
-    fate = Fate(datagrams=observed.datagrams, refused=observed.refused)
-    whose: dict[int, Seen | None] = {}
-    for traced in observed.traces:
-        first = traced.seen is not None
-        if first:
-            whose[traced.id] = traced.seen
-        seen = whose.get(traced.id)
-        if seen is None:
-            continue
-        if _is_it(seen, packet, local=local):
-            fate.rules.append(traced)
-            if first and (traced.table, traced.chain) == ("observer", "in"):
-                fate.came_in.append(traced)
-        elif first and (traced.table, traced.chain) == ("observer", "out"):
-            fate.answers.append(seen)
-    for frame in observed.frames:
-        _sort_frame(fate, frame, packet, local=local)
-    return fate
-
-
-def _sort_frame(fate: Fate, frame: Frame, packet: Packet, *, local: bool) -> None:
-    """What a bridge sends is seen at its port once more."""
-    if _is_it(frame.seen, packet, local=local):
-        if frame.device != "br0":
-            fate.left.append(frame)
-    elif not any(_same_kind(frame.seen, answer) for answer in fate.answers):
-        fate.answers.append(frame.seen)
-
-
-def _is_it(seen: Seen, packet: Packet, *, local: bool) -> bool:
-    if local and packet.protocol == 6:
-        return seen.protocol == 6 and seen.flags & ~0xC0 == SYN
-    return is_the_shot(seen, packet)
-
-
-def _same_kind(one: Seen, other: Seen) -> bool:
-    return (one.protocol, one.icmp, one.flags) == (other.protocol, other.icmp, other.flags)
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judgement:
     """The comparison of one packet."""
@@ -161,8 +96,6 @@ def predict(router: Router, shot: Shot, *, ask_table: bool = False) -> list[expl
     identity = router.state.identity
     start: explore.Start
     if shot.by:
-        from fuzz.ground import OWN_MAC, mac  # noqa: PLC0415
-
         bridged = shot.by in {"p0", "p1"}
         target = shot.mac or OWN_MAC["br0" if bridged else shot.by]
         source = mac("br0", 2 if shot.by == "p0" else 3) if bridged else mac(shot.by, 2)
@@ -263,11 +196,11 @@ def _local(path: explore.NodePath, fate: Fate) -> Iterator[str]:
     protocol = path.packet.protocol
     if protocol == 17 and delivered != bool(fate.datagrams):
         yield "a socket took it" if fate.datagrams else "no socket took it"
-    if protocol == 6 and path.packet.tcp_flags == SYN:
-        kinds = {seen.flags & (RST | SYN | ACK) for seen in fate.answers if seen.protocol == 6}
-        if delivered and RST | ACK in kinds and SYN | ACK not in kinds:
+    if protocol == 6 and path.packet.tcp_flags == TCP_SYN:
+        kinds = {seen.flags & (TCP_RST | TCP_SYN | TCP_ACK) for seen in fate.answers if seen.protocol == 6}
+        if delivered and TCP_RST | TCP_ACK in kinds and TCP_SYN | TCP_ACK not in kinds:
             yield "the kernel reset it"
-        if not delivered and SYN | ACK in kinds:
+        if not delivered and TCP_SYN | TCP_ACK in kinds:
             yield "a socket answered"
 
 
@@ -280,7 +213,7 @@ def _rejected(path: explore.NodePath, fate: Fate, state: NamespaceState) -> Iter
     kind = path.ending.reason.rpartition(" ")[2]
     family = path.packet.family
     for seen in fate.answers:
-        if kind == "tcp-reset" and seen.protocol == 6 and seen.flags & RST:
+        if kind == "tcp-reset" and seen.protocol == 6 and seen.flags & TCP_RST:
             return
         if seen.icmp is not None and seen.icmp == _icmp_of(kind, family):
             return
@@ -306,7 +239,7 @@ def _cannot_be_told(path: explore.NodePath, state: NamespaceState) -> bool:
         for route in (() if isinstance(routes, Absent) else routes)
     )
     martian = packet.family == 4 and packet.destination.is_loopback and not own
-    return bool(packet.tcp_flags & RST) or packet.icmp_type is not None or refused or martian
+    return bool(packet.tcp_flags & TCP_RST) or packet.icmp_type is not None or refused or martian
 
 
 def _icmp_of(kind: str, family: int) -> tuple[int, int] | None:

@@ -86,7 +86,7 @@ def openstack(reader: Reader) -> Balancer | None:
     reader.assumes(
         "client", "its address is replaced by the balancer's (amphora), or kept (provider ovn)", documented
     )
-    _header(reader, OPENSTACK_PROXY, "PROXY protocol", off={"", "false"})
+    _header(reader, OPENSTACK_PROXY, "PROXY protocol")
     text = (
         f"asks {reader.local_check}" if reader.is_local else "asks each node's node port, if a monitor is on"
     )
@@ -109,8 +109,6 @@ def _proxied(reader: Reader, documented: str) -> None:
     reader.assumes("client", "its address is replaced by the balancer's", documented)
 
 
-def _header(
-    reader: Reader, name: str, words: str, off: frozenset[str] | set[str] = frozenset({"", "false"})
-) -> None:
-    if reader.value(name).lower() not in off:
+def _header(reader: Reader, name: str, words: str) -> None:
+    if reader.value(name).lower() not in {"", "false"}:
         reader.says("proxy_protocol", f"{words}: the backend has to expect it", reader.annotation(name))

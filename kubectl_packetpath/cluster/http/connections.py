@@ -12,11 +12,12 @@ from kubectl_packetpath.cluster.http.backends import port_of_backend, service_of
 from kubectl_packetpath.cluster.http.controllers.base import Reach
 from kubectl_packetpath.cluster.http.decision import Result, Share
 from kubectl_packetpath.cluster.http.plan import Plan
+from kubectl_packetpath.cluster.maker import SOMEBODY
 from kubectl_packetpath.cluster.model import Cluster, Pod, Service, ServicePort
 from kubectl_packetpath.cluster.naming.resolver import Resolver
 from kubectl_packetpath.cluster.published import expected_endpoints
 from kubectl_packetpath.cluster.question import Expansion, Expected, Question, Start, Wish
-from kubectl_packetpath.cluster.ways import SOMEBODY, expand
+from kubectl_packetpath.cluster.ways import expand
 from kubectl_packetpath.packet import PROTOCOL_NUMBERS
 
 MOST_QUESTIONS = 48

@@ -8,6 +8,7 @@ from contextlib import suppress
 from kubectl_packetpath.snapshot.nftables import NftChain
 from kubectl_packetpath.snapshot.nftables_messages import DROP, read_rule
 from kubectl_packetpath.snapshot.state import NamespaceState
+from kubectl_packetpath.trace import FactSection
 from kubectl_packetpath.walk.here import Hook
 from kubectl_packetpath.walk.nftables.iptables_words import iptables_words
 from kubectl_packetpath.walk.nftables.kind import BAD_BYTES
@@ -19,7 +20,7 @@ PRIORITIES = {-300: "raw", -150: "mangle", 0: "filter", 50: "security"}
 NAT_PRIORITIES = {(0, -100): "dstnat", (4, 100): "srcnat"}
 
 
-def rule_words(state: NamespaceState, chain: NftChain, raw: bytes) -> tuple[str, str]:
+def rule_words(state: NamespaceState, chain: NftChain, raw: bytes) -> tuple[FactSection, str]:
     """The section of the fact, and the rule as the user's own tool prints it."""
     program = program_of(raw)
     comment = read_rule(raw).comment

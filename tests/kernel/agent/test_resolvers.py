@@ -32,6 +32,8 @@ WAIT = "import os, sys; os.chroot(sys.argv[1]); os.chdir('/'); print('in', flush
 class Asking:
     """Supplies a node by asking its agent in this process."""
 
+    pause_seconds = 0.0
+
     def __init__(self) -> None:
         self.missing: dict[str, str] = {}
         self.snapshot = self.asked(Request(what="base"))

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 
 import pytest
-from kernel.lab import Lab, happened, lab, predicted, question, walk
+from kernel.lab import Lab, answer, happened, lab, predicted, question, walk
 
 from kubectl_packetpath.trace import StepKind, Verdict
 
@@ -189,8 +189,6 @@ def test_a_service_on_the_host_that_asks(routed: tuple[Lab, Load]) -> None:
 
 def test_the_undone_translation_is_told(routed: tuple[Lab, Load]) -> None:
     """The way back shows the destination and the source being restored."""
-    from kernel.lab import answer  # noqa: PLC0415
-
     made, load = routed
     load(nat=DNAT.format("tcp") + "-A POSTROUTING -o server -j MASQUERADE\n")
     (path,) = walk(made, "client", question("10.96.0.1", 80))

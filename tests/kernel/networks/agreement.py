@@ -79,6 +79,10 @@ class Told:
                         found[rule] = fact.text
         return found
 
+    def chains(self) -> set[str]:
+        """The chains whose rules decided."""
+        return {chain for _, _, chain, _ in self.rules()}
+
 
 def assert_agrees(made: Lab, client: str, target: str, port: int) -> Told:
     """One TCP connection does what the walk says: its end, each interface with each header, and the rules it meets."""

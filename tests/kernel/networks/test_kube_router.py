@@ -16,7 +16,7 @@ from collections.abc import Iterator
 
 import pytest
 from kernel.lab import Lab
-from kernel.networks.agreement import Told, assert_agrees, routed
+from kernel.networks.agreement import assert_agrees, routed
 from kernel.networks.bridges import NODE, OTHER, OUTSIDE, Shape, bridged
 from kernel.networks.pods import load_sets
 
@@ -141,17 +141,12 @@ def node() -> Iterator[Lab]:
         yield made
 
 
-def chains(said: Told) -> set[str]:
-    """The chains whose rules decided."""
-    return {rule[2] for rule in said.rules()}
-
-
 def test_a_bridged_packet_passes_the_policy(node: Lab) -> None:
     """From port to port of one bridge: the rules are asked because br_netfilter asks them."""
     said = assert_agrees(node, "friend", PODS["web"], 80)
 
     assert said.result == ("reached", "web", PODS["friend"])
-    assert {guard("web"), POLICY, "KUBE-ROUTER-FORWARD"} <= chains(said)
+    assert {guard("web"), POLICY, "KUBE-ROUTER-FORWARD"} <= said.chains()
     assert any("0x20000/0x20000 -j ACCEPT" in text for text in said.rules().values())
 
 
@@ -170,7 +165,7 @@ def test_from_another_node_by_its_plain_route(node: Lab) -> None:
     said = assert_agrees(node, "far", PODS["web"], 80)
 
     assert said.result == ("reached", "web", "10.1.9.2")
-    assert POLICY in chains(said)
+    assert POLICY in said.chains()
     assert said.back is not None
     assert f"10.1.9.0/24 via {OTHER} dev eth0 proto 17" in routed(said.back)
 

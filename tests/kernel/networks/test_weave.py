@@ -14,7 +14,7 @@ from collections.abc import Iterator
 
 import pytest
 from kernel.lab import Lab
-from kernel.networks.agreement import Told, assert_agrees, fails
+from kernel.networks.agreement import assert_agrees, fails
 from kernel.networks.bridges import NODE, OUTSIDE, Shape, bridged
 from kernel.networks.pods import load_sets
 
@@ -100,11 +100,6 @@ def node() -> Iterator[Lab]:
         yield made
 
 
-def chains(said: Told) -> set[str]:
-    """The chains whose rules decided."""
-    return {rule[2] for rule in said.rules()}
-
-
 @pytest.mark.parametrize(
     ("target", "chain"), [("web", "WEAVE-NPC-INGRESS"), ("stranger", "WEAVE-NPC-DEFAULT")]
 )
@@ -113,7 +108,7 @@ def test_a_policy_lets_in(node: Lab, target: str, chain: str) -> None:
     said = assert_agrees(node, "friend", PODS[target], 80)
 
     assert said.result == ("reached", target, PODS["friend"])
-    assert {"WEAVE-NPC-EGRESS-ACCEPT", chain} <= chains(said)
+    assert {"WEAVE-NPC-EGRESS-ACCEPT", chain} <= said.chains()
 
 
 @pytest.mark.parametrize(("client", "port"), [("stranger", 80), ("friend", 81)])
@@ -147,7 +142,7 @@ def test_what_leaves_the_network_is_masqueraded(node: Lab) -> None:
     said = assert_agrees(node, "friend", OUTSIDE, 80)
 
     assert said.result == ("reached", "outside", NODE)
-    assert "WEAVE" in chains(said)
+    assert "WEAVE" in said.chains()
 
 
 def test_the_node_reaches_the_pods(node: Lab) -> None:

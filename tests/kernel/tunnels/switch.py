@@ -15,14 +15,14 @@ NEW, NETDEV = 1, 1
 HEADER = (*genlmsg.fields, ("dp_ifindex", "i"))
 
 
-class Datapath(genlmsg):  # type: ignore[misc]
+class Datapath(genlmsg):  # type: ignore[misc] # pyroute2 has no types
     """`ovs_datapath`."""
 
     fields = HEADER
     nla_map = (("NONE", "none"), ("NAME", "asciiz"), ("UPCALL_PID", "uint32"))
 
 
-class Port(genlmsg):  # type: ignore[misc]
+class Port(genlmsg):  # type: ignore[misc] # pyroute2 has no types
     """`ovs_vport`."""
 
     fields = HEADER

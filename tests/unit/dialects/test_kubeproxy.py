@@ -3,7 +3,7 @@
 import pytest
 
 from kubectl_packetpath.dialects import meaning
-from kubectl_packetpath.trace import Fact
+from kubectl_packetpath.trace import Fact, FactSection
 
 
 @pytest.mark.parametrize(
@@ -37,7 +37,7 @@ from kubectl_packetpath.trace import Fact
         ),
     ],
 )
-def test_words(section: str, text: str, expected: str) -> None:
+def test_words(section: FactSection, text: str, expected: str) -> None:
     """What a rule does, and for whom."""
     found = meaning(Fact(section=section, key="node1 nat/X/1", text=text))
 

@@ -13,7 +13,7 @@ from kubectl_packetpath.findings import Finding, findings, findings_at_all
 from kubectl_packetpath.snapshot import NetworkNamespace, PodReference, Snapshot
 from kubectl_packetpath.snapshot.recorded import RecordedNode
 from kubectl_packetpath.snapshot.state import NodeState
-from kubectl_packetpath.trace import Ending, Fact, Hop, Path, StepKind, Verdict
+from kubectl_packetpath.trace import Ending, Fact, FactSection, Hop, Path, StepKind, Verdict
 
 ONE = Fraction(1)
 
@@ -104,7 +104,7 @@ def one(told: tuple[Finding, ...]) -> Finding:
     return each
 
 
-def fact(section: str, key: str, text: str) -> Fact:
+def fact(section: FactSection, key: str, text: str) -> Fact:
     """Evidence."""
     return Fact(section=section, key=key, text=text)
 

@@ -24,7 +24,7 @@ from kubectl_packetpath.packet import UDP
 from kubectl_packetpath.snapshot.conntrack import Conntrack
 from kubectl_packetpath.snapshot.routing import Route
 from kubectl_packetpath.snapshot.sysctls import Sysctl
-from kubectl_packetpath.trace import Fact, StepKind, Verdict
+from kubectl_packetpath.trace import Fact, FactSection, StepKind, Verdict
 
 
 def test_forwarding_that_is_off() -> None:
@@ -71,7 +71,9 @@ def test_forwarding_that_is_off() -> None:
         ),
     ],
 )
-def test_a_foreign_rule_and_its_owner(section: str, key: str, text: str, owner: str, remedy: str) -> None:
+def test_a_foreign_rule_and_its_owner(
+    section: FactSection, key: str, text: str, owner: str, remedy: str
+) -> None:
     """By the names of the chains; what nobody is known for is deleted as it stands."""
     path = lost_on_the_way_to(first(), 3, Verdict.DROPPED, "dropped by a rule", fact(section, key, text))
 

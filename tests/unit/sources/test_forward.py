@@ -4,39 +4,13 @@ import time
 
 import pytest
 import websocket
+from unit.sources.scripted import BINARY, CLOSE, Scripted
 
 from kubectl_packetpath.sources.forward import Forwarded
 from kubectl_packetpath.sources.trouble import UnreachableError
 
-BINARY, CLOSE = 2, 8
 HELLO = (BINARY, b"\x00\x29\x23")
 CHUNKED = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n"
-
-
-class Scripted:
-    """A websocket."""
-
-    def __init__(self, *messages: tuple[int, bytes] | Exception) -> None:
-        self.messages = list(messages)
-        self.sent = b""
-
-    def settimeout(self, timeout: float) -> None:
-        """Nothing waits here."""
-
-    def recv_data(self) -> tuple[int, bytes]:
-        """The next message."""
-        message = self.messages.pop(0)
-        if isinstance(message, Exception):
-            raise message
-        return message
-
-    def send_binary(self, payload: bytes) -> int:
-        """Keep what was sent."""
-        self.sent += payload
-        return len(payload)
-
-    def close(self) -> None:
-        """Nothing to close."""
 
 
 def link(*messages: tuple[int, bytes] | Exception, seconds: float = 60) -> Forwarded:
@@ -56,7 +30,7 @@ def test_one_answer_after_the_other_comes_over_one_connection() -> None:
 
     assert [found.get("/a", 9), found.get("/b", 9)] == [b"hello", b"hello"]
     assert isinstance(found.socket, Scripted)
-    assert found.socket.sent.startswith(b"\x00GET /a HTTP/1.1\r\n")
+    assert b"".join(found.socket.sent).startswith(b"\x00GET /a HTTP/1.1\r\n")
 
 
 @pytest.mark.parametrize(

@@ -5,37 +5,10 @@ import struct
 
 import pytest
 import websocket
+from unit.sources.scripted import BINARY, CLOSE, Scripted
 
 from kubectl_packetpath.sources.frames import MOST_FRAME_BYTES, FrameStream
 from kubectl_packetpath.sources.trouble import UnreachableError
-
-BINARY, CLOSE = 2, 8
-
-
-class Scripted:
-    """A websocket that says what a test wrote down."""
-
-    def __init__(self, *messages: tuple[int, bytes] | Exception) -> None:
-        self.messages = list(messages)
-        self.sent: list[bytes] = []
-
-    def settimeout(self, timeout: float) -> None:
-        """Nothing waits here."""
-
-    def recv_data(self) -> tuple[int, bytes]:
-        """The next message."""
-        message = self.messages.pop(0)
-        if isinstance(message, Exception):
-            raise message
-        return message
-
-    def send_binary(self, payload: bytes) -> int:
-        """Keep what was sent."""
-        self.sent.append(payload)
-        return len(payload)
-
-    def close(self) -> None:
-        """Nothing to close."""
 
 
 def stream(*messages: tuple[int, bytes] | Exception) -> FrameStream:

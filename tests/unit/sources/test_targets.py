@@ -49,7 +49,7 @@ def test_only_what_is_looked_at_is_kept() -> None:
     }
     groups = cluster_of(objects).target_groups
     assert not isinstance(groups, Absent)
-    assert [(each.service, each.port, each.target_type) for each in groups] == [("web", "80", "ip")]
+    assert [(each.service, each.target_type) for each in groups] == [("web", "ip")]
 
 
 @pytest.mark.parametrize(("status", "why"), [(404, "not_loaded"), (403, "not_permitted")])

@@ -19,7 +19,6 @@ from kubectl_packetpath.trace import Fact
 
 Targets = Mapping[str, Fraction]
 """Services, as the clusters name them, with their shares."""
-SECTION = "envoy"
 
 
 def compare(plan: Plan, cluster: Cluster, pod: Pod, loaded: Loaded) -> View:
@@ -93,7 +92,7 @@ def _no_listener(plan: Plan, loaded: Loaded, ports: tuple[int, ...]) -> Drift:
     return Drift(
         parting=Parting.NO_LISTENER,
         message=f"its Envoy has no listener for port {wanted}, where requests to port {plan.request.port} are sent",
-        evidence=(Fact(section=SECTION, key="/listeners", text=there[:300]),),
+        evidence=(Fact(section="envoy", key="/listeners", text=there[:300]),),
         family="lost",
         remedy=(*_of_objects(plan.decision), *of_control(plan)),
     )
@@ -109,7 +108,7 @@ def _of_route(plan: Plan, cluster: Cluster, loaded: Loaded, choice: Choice) -> I
         yield Drift(
             parting=Parting.NO_ROUTE,
             message=f"its Envoy does not know {decision.chosen.title}: {choice.why}, and answers 404",
-            evidence=(Fact(section=SECTION, key=f"routes {choice.table}", text=choice.why),),
+            evidence=(Fact(section="envoy", key=f"routes {choice.table}", text=choice.why),),
             family="lost",
             remedy=(*_of_objects(decision), *of_control(plan)),
         )
@@ -143,7 +142,7 @@ def _other(plan: Plan, choice: Choice, route: LoadedRoute, promise: str) -> Drif
     return Drift(
         parting=Parting.OTHER_ROUTE,
         message=f"its Envoy does otherwise than the objects say: {what}{by}; {promise}",
-        evidence=(Fact(section=SECTION, key=f"routes {choice.table}", text=f"{route.match}: {what}"[:300]),),
+        evidence=(Fact(section="envoy", key=f"routes {choice.table}", text=f"{route.match}: {what}"[:300]),),
         family="lost" if read else "unknown",
         remedy=(*_of_objects(plan.decision), *of_control(plan)),
     )

@@ -7,6 +7,7 @@ DigitalOcean, Hetzner and OpenStack.
 """
 
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import pytest
@@ -70,12 +71,11 @@ def found(case: Case) -> Balancer | None:
     return balancer_of(own, own.services[0])
 
 
+by_aws = partial(Case, meta=MADE_BY_AWS, status=(NLB,), provider="AWS Network Load Balancer")
+"""What the AWS Load Balancer Controller has made."""
 CASES = {
-    "AWS, ip targets by annotation": Case(
+    "AWS, ip targets by annotation": by_aws(
         annotations={f"{AWS}-type": "external", f"{AWS}-nlb-target-type": "ip"},
-        meta=MADE_BY_AWS,
-        status=(NLB,),
-        provider="AWS Network Load Balancer",
         arrival=Arrival.POD,
         certain=True,
         says=(
@@ -83,20 +83,14 @@ CASES = {
             ("health", False, "asks each pod itself: TCP"),
         ),
     ),
-    "AWS, the older annotation of ip targets": Case(
+    "AWS, the older annotation of ip targets": by_aws(
         annotations={f"{AWS}-type": "nlb-ip", f"{AWS}-proxy-protocol": "*"},
-        meta=MADE_BY_AWS,
-        status=(NLB,),
-        provider="AWS Network Load Balancer",
         arrival=Arrival.POD,
         certain=True,
         says=(("proxy_protocol", True, "version 2"),),
     ),
-    "AWS, by class alone": Case(
+    "AWS, by class alone": by_aws(
         spec={"loadBalancerClass": "service.k8s.aws/nlb"},
-        meta=MADE_BY_AWS,
-        status=(NLB,),
-        provider="AWS Network Load Balancer",
         arrival=Arrival.NODE_PORT,
         certain=False,
         says=(
@@ -105,26 +99,20 @@ CASES = {
             ("health", False, "TCP connection to the node port"),
         ),
     ),
-    "AWS, what the controller made counts more": Case(
+    "AWS, what the controller made counts more": by_aws(
         spec={"loadBalancerClass": "service.k8s.aws/nlb"},
-        meta=MADE_BY_AWS,
-        status=(NLB,),
         groups=(group("ip"),),
-        provider="AWS Network Load Balancer",
         arrival=Arrival.POD,
         certain=True,
         says=(("arrival", True, "straight at the pods"),),
     ),
-    "AWS, attributes of the target group": Case(
+    "AWS, attributes of the target group": by_aws(
         annotations={
             f"{AWS}-type": "external",
             f"{AWS}-nlb-target-type": "instance",
             f"{AWS}-target-group-attributes": "preserve_client_ip.enabled=false,proxy_protocol_v2.enabled=true",
         },
-        meta=MADE_BY_AWS,
         spec={"externalTrafficPolicy": "Local", "healthCheckNodePort": 31000},
-        status=(NLB,),
-        provider="AWS Network Load Balancer",
         arrival=Arrival.NODE_PORT,
         certain=True,
         says=(

@@ -22,7 +22,7 @@ def found(
     text: str = FILE, pod: Pod | None = None, world: Cluster | None = None, **files: object
 ) -> Resolver:
     """The resolver of a pod in `default` that has this file."""
-    given = Files(own=text, **files)  # type: ignore[arg-type]
+    given = Files(own=text, **files)  # type: ignore[arg-type] # whichever of its fields a test is about
     resolver = resolver_of(pod or client_pod(1), world or cluster(service(), DNS), given)
     assert resolver is not None
     return resolver

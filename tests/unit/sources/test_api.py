@@ -1,0 +1,102 @@
+"""What the API server refuses, or does not even answer, is told as what was wanted of it."""
+
+import json
+import socket
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+
+import pytest
+import urllib3
+from kubernetes import client
+
+from kubectl_packetpath.sources.api import Access, Api, ApiError
+from kubectl_packetpath.sources.trouble import UnreachableError
+
+SAID = "container not found"
+
+
+class Refusing(BaseHTTPRequestHandler):
+    """An API server that refuses everything, in Kubernetes' words."""
+
+    def do_GET(self) -> None:
+        """Also websockets begin so."""
+        body = json.dumps({"kind": "Status", "status": "Failure", "message": SAID}).encode()
+        self.send_response(500)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        """Nothing is written anywhere."""
+
+
+def api_at(port: int) -> Api:
+    """A connection to what listens on a port of this machine."""
+    configuration = client.Configuration(host=f"http://127.0.0.1:{port}")
+    configuration.proxy = None
+    return Api(
+        access=Access(),
+        configuration=configuration,
+        context="test",
+        namespace="default",
+        pool=urllib3.PoolManager(),
+    )
+
+
+@pytest.fixture
+def refusing() -> Iterator[Api]:
+    """An API server that refuses everything, on a port of the kernel's choice."""
+    with HTTPServer(("127.0.0.1", 0), Refusing) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        try:
+            yield api_at(server.server_port)
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+@pytest.fixture
+def silent() -> Iterator[Api]:
+    """Nothing listens on its port, and nobody else can take it."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        yield api_at(taken.getsockname()[1])
+
+
+def test_a_refused_exec_is_told_with_its_pod(refusing: Api) -> None:
+    """With the API server's own words, and no path of its."""
+    with pytest.raises(ApiError) as caught:
+        refusing.open_exec("shop", "web-1", ("true",), 5)
+
+    assert (str(caught.value), caught.value.status) == (f"exec into shop/web-1 failed: {SAID}", 500)
+
+
+def test_a_refused_forward_is_told_with_its_port(refusing: Api) -> None:
+    """It is no exec, though its websocket is opened alike."""
+    with pytest.raises(ApiError) as caught:
+        refusing.open_forward("shop", "web-1", 9001, 5)
+
+    assert (str(caught.value), caught.value.status) == (
+        f"forwarding port 9001 of shop/web-1 failed: {SAID}",
+        500,
+    )
+
+
+def test_an_exec_that_reaches_nobody_is_told_with_its_pod(silent: Api) -> None:
+    """The kernel's reason stands behind it."""
+    with pytest.raises(UnreachableError, match=r"^exec into shop/web-1 failed: .*refused"):
+        silent.open_exec("shop", "web-1", ("true",), 5)
+
+
+def test_a_forward_that_reaches_nobody_is_told_with_its_port(silent: Api) -> None:
+    """Likewise."""
+    with pytest.raises(UnreachableError, match=r"^forwarding port 9001 of shop/web-1 failed: .*refused"):
+        silent.open_forward("shop", "web-1", 9001, 5)
+
+
+def test_a_refused_request_is_told_with_its_path(refusing: Api) -> None:
+    """There is nothing else to call it by."""
+    with pytest.raises(ApiError, match=f"^GET /api/v1/nodes: {SAID}$"):
+        refusing.get("/api/v1/nodes")
