@@ -16,7 +16,8 @@ import time
 
 from testbed.probes import sctp_wire
 
-IN_FLIGHT = 64
+IN_FLIGHT = 200
+"""As many as the tests try: those that are lost then take one deadline together."""
 IP_RECVERR, IPV6_RECVERR = 11, 25
 ORIGIN_ICMP, ORIGIN_ICMP6 = 2, 3
 REFUSED = (111, 104)  # ECONNREFUSED, ECONNRESET
