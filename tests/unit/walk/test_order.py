@@ -128,6 +128,13 @@ def test_the_way_goes_by_the_mark_of_the_routing_chain() -> None:
     assert result.routed_as.mark == 1
 
 
+def test_a_mark_of_nat_moves_no_packet() -> None:
+    """Only another destination does."""
+    nat = Function(priority=-100, title="nat", run=marking(1), reroutes=True, by_destination=True)
+
+    assert [result.verdict for result in called(nat)] == ["accept"]
+
+
 def test_what_one_does_and_the_other_undoes_depends_on_the_order() -> None:
     """A packet that is as it was after one order need not be so after the other."""
     results = called(
