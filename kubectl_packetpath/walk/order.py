@@ -5,7 +5,7 @@ the chain that was made last runs first. Otherwise it matters only if two of the
 commute: then every order is walked and the outcome is marked as assumed.
 
 Kernel: net/netfilter/core.c nf_hook_entries_grow (of one priority the last one registered runs first),
-nft_chain_route.c, nf_nat_proto.c nf_nat_ipv4_local_fn
+nft_chain_route.c nf_route_table_hook6, nf_nat_proto.c nf_nat_ipv4_local_fn
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -34,7 +34,7 @@ class Function:
     """`iptables-legacy filter`, `ip kube-proxy/filter-input`, …"""
     run: Runner
     reroutes: bool = False
-    """At OUTPUT, a change of mark, addresses or tos by it makes the kernel look for another way."""
+    """At OUTPUT, a change of mark, addresses, tos or IPv6's hop limit by it makes the kernel look for another way."""
     by_destination: bool = False
     """For that, only a new destination counts: NAT's chains may set marks that no routing sees."""
     rank: int | None = None
@@ -186,7 +186,8 @@ def _changed(function: Function, before: Packet, after: Packet) -> bool:
 
 
 def _routed_by(packet: Packet) -> tuple[object, ...]:
-    return packet.source, packet.destination, packet.mark, packet.tos
+    hop_limit = packet.ttl if packet.family == 6 else None
+    return packet.source, packet.destination, packet.mark, packet.tos, hop_limit
 
 
 def start(packet: Packet, history: History | None) -> Outcome:
