@@ -28,6 +28,7 @@ VALUED = {
     "--from",
     "--node",
     "--protocol",
+    "--size",
     "--host",
     "--path",
     "--method",

@@ -44,15 +44,16 @@ def path(
         Protocol | None, typer.Option("--protocol", help="Ask about this protocol only.")
     ] = None,
     size: Annotated[
-        int,
+        int | None,
         typer.Option(
             "--size",
             metavar="BYTES",
             min=60,
             max=65535,
             help="Length of the IP packet, which must not be cut.",
+            show_default="60",
         ),
-    ] = 60,
+    ] = None,
     mtu: Annotated[
         bool, typer.Option("--mtu", help="Also find the longest packet that arrives, and what limits it.")
     ] = False,
@@ -90,7 +91,7 @@ def path(
     with trouble_told():
         from kubectl_packetpath.cluster.ask import parse_start, parse_target  # noqa: PLC0415 - keeps `--help` quick
         from kubectl_packetpath.cluster.http import asking  # noqa: PLC0415 - keeps `--help` quick
-        from kubectl_packetpath.cluster.question import Wish  # noqa: PLC0415 - keeps `--help` quick
+        from kubectl_packetpath.cluster.question import PACKET_BYTES, Wish  # noqa: PLC0415 - keeps `--help` quick
 
         def wish_in(home: str) -> "Wish":
             return Wish(
@@ -98,7 +99,7 @@ def path(
                 start=parse_start(start, home) if start else None,
                 nodes=tuple(node or ()),
                 protocol=protocol.value if protocol else "",
-                size_bytes=size,
+                size_bytes=size or PACKET_BYTES,
                 with_budget=mtu,
             )
 
@@ -113,6 +114,7 @@ def path(
             return options.access_of(kubeconfig, context, namespace, request_timeout, as_user, as_groups)
 
         if asking.is_about_http(target):
+            _refuse_lengths(target, {"--size": size is not None, "--mtu": mtu})
             http_wish_in("default")
             from kubectl_packetpath.cli import http  # noqa: PLC0415 - only HTTP needs it
 
@@ -131,3 +133,15 @@ def path(
 
             code = live.ask(access(), wish_in, output, live.Permission(yes=yes, image=image))
     raise typer.Exit(code)
+
+
+def _refuse_lengths(target: str, given: dict[str, bool]) -> None:
+    """A request has no length that its packets share, so nothing would come of these options."""
+    from kubectl_packetpath.cluster.ask import AskError  # noqa: PLC0415 - keeps `--help` quick
+
+    words = " and ".join(option for option, is_given in given.items() if is_given)
+    if words:
+        raise AskError(
+            f"{target} asks about HTTP requests, and {words} can only be asked of packets.",
+            f"kubectl packetpath svc/NAME with {words}, for the Service of the proxy or of the backend",
+        )

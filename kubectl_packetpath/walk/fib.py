@@ -9,6 +9,7 @@ Kernel: net/core/fib_rules.c, net/ipv4/fib_rules.c, fib_trie.c, fib_semantics.c;
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from ipaddress import IPv6Address
 
 from kubectl_packetpath.packet import Address
 from kubectl_packetpath.snapshot.links import Link
@@ -27,6 +28,7 @@ from kubectl_packetpath.walk.rules import matches, named_table
 from kubectl_packetpath.walk.tables import PrefixTable, Tables, tables_of
 from kubectl_packetpath.walk.ways import RouteQuery, Way
 
+UNSPECIFIED = IPv6Address("::")
 BLACKHOLE = NextHop(flags=0)
 REJECTING = {"blackhole", "unreachable", "prohibit"}
 LEGACY_TOS_MASK = 0x1C
@@ -122,7 +124,7 @@ def _match6(state: NamespaceState, tables: Tables, table: PrefixTable, query: Ro
     best: Match | None = None
     best_score = -1
     for route in table.matching(query.destination):
-        if route.source is not None and route.source.prefixlen and query.source not in route.source:
+        if route.source is not None and (query.source or UNSPECIFIED) not in route.source:
             continue
         if best is not None and not _same_leaf(best.route, route):
             break

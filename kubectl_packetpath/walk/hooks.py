@@ -194,6 +194,7 @@ def _connections(here: Here, family: int) -> Iterator[Function]:
             title="nat",
             run=_Translator(chains),
             reroutes=here.hook is Hook.OUTPUT,
+            by_destination=True,
         )
 
 

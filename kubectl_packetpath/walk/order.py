@@ -4,7 +4,8 @@ Chains of one priority run in an order that the kernel does not always show. Wit
 the chain that was made last runs first. Otherwise it matters only if two of them act on this packet and do not
 commute: then every order is walked and the outcome is marked as assumed.
 
-Kernel: net/netfilter/core.c nf_hook_entries_grow (of one priority the last one registered runs first)
+Kernel: net/netfilter/core.c nf_hook_entries_grow (of one priority the last one registered runs first),
+nft_chain_route.c nf_route_table_hook6, nf_nat_proto.c nf_nat_ipv4_local_fn
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -33,7 +34,9 @@ class Function:
     """`iptables-legacy filter`, `ip kube-proxy/filter-input`, …"""
     run: Runner
     reroutes: bool = False
-    """At OUTPUT, a change of mark, addresses or tos by it makes the kernel look for another way."""
+    """At OUTPUT, a change of mark, addresses, tos or IPv6's hop limit by it makes the kernel look for another way."""
+    by_destination: bool = False
+    """For that, only a new destination counts: NAT's chains may set marks that no routing sees."""
     rank: int | None = None
     """Place in the kernel's own list, where that could be read."""
     table: tuple[int, str] | None = None
@@ -155,7 +158,7 @@ def _one_order(here: Here, functions: Sequence[Function], index: int, outcome: O
 def _call(here: Here, function: Function, outcome: Outcome) -> Iterator[Outcome]:
     """One function. Where it makes the kernel look for another way, that is done at once: later ones may never see it."""
     for result in function.run(here, outcome.packet, outcome.history):
-        now = function.reroutes and _routed_by(outcome.packet) != _routed_by(result.packet)
+        now = function.reroutes and _changed(function, outcome.packet, result.packet)
         again = now or outcome.verdict == "reroute"
         onward = "reroute" if again else "accept"
         branch = replace(
@@ -176,8 +179,15 @@ def _without_way(here: Here, branch: Outcome) -> Outcome:
     return ended(branch, lost[0].ending, because=lost[0].because)
 
 
+def _changed(function: Function, before: Packet, after: Packet) -> bool:
+    if function.by_destination:
+        return before.destination != after.destination
+    return _routed_by(before) != _routed_by(after)
+
+
 def _routed_by(packet: Packet) -> tuple[object, ...]:
-    return packet.source, packet.destination, packet.mark, packet.tos
+    hop_limit = packet.ttl if packet.family == 6 else None
+    return packet.source, packet.destination, packet.mark, packet.tos, hop_limit
 
 
 def start(packet: Packet, history: History | None) -> Outcome:

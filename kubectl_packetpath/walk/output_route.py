@@ -1,7 +1,7 @@
 """Where a local packet goes, and which source address it gets.
 
-Kernel: net/ipv4/route.c ip_route_output_key_hash_rcu, net/ipv6/route.c ip6_route_output_flags, net/ipv4/netfilter.c
-ip_route_me_harder
+Kernel: net/ipv4/route.c ip_route_output_key_hash_rcu, net/ipv6/route.c ip6_route_output_flags, net/ipv6/ip6_output.c
+ip6_dst_lookup_tail, net/ipv4/netfilter.c ip_route_me_harder
 """
 
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ from kubectl_packetpath.walk.here import Here, scaled
 from kubectl_packetpath.walk.input_route import LOOPBACK, NO_ROUTE_TYPES, query_for
 from kubectl_packetpath.walk.routing import RouteQuery, Way, fib_lookup
 from kubectl_packetpath.walk.settings import fact, largest
-from kubectl_packetpath.walk.sources import preferred_source
+from kubectl_packetpath.walk.sources import preferred_source, source6
 from kubectl_packetpath.walk.tables import tables_of
 
 CONNECTED = "the program connects its UDP socket, so the way is looked for once more from its source"
@@ -115,8 +115,22 @@ def _ways_out(here: Here, packet: Packet, query: RouteQuery) -> Iterator[OutputD
     for way in fib_lookup(here.state, query):
         if way.type in NO_ROUTE_TYPES and query.oif is not None and packet.family == 4:
             yield _decided(here, packet, Way(type="unicast", device=query.oif), unbound=unbound)
+        elif way.type in NO_ROUTE_TYPES and query.oif is None and packet.family == 6 and unbound:
+            yield from _from_any(here, packet, query, way)
         else:
             yield _decided(here, packet, way, unbound=unbound)
+
+
+def _from_any(here: Here, packet: Packet, query: RouteQuery, lost: Way) -> Iterator[OutputDecision]:
+    """Where nothing leads on, IPv6 chooses a source all the same, and looks once more from there."""
+    source = source6(here.state, None, packet.destination)
+    if source is None:
+        yield _decided(here, packet, lost, unbound=True)
+        return
+    for way in fib_lookup(here.state, replace(query, source=source)):
+        doubtful = replace(way, assumed=(*lost.assumed, *way.assumed), weight=scaled(lost.weight, way.weight))
+        bound = packet if way.type in NO_ROUTE_TYPES else replace(packet, source=source)
+        yield _decided(here, bound, doubtful, unbound=False)
 
 
 def _foreign(here: Here, packet: Packet) -> bool:

@@ -107,13 +107,13 @@ def _in_vrf(tables: Tables, device: Link, index: int) -> bool:
     return vrf(device) != vrf(tables.links[index])
 
 
-def source6(state: NamespaceState, device: Link, destination: Address) -> Address | None:
-    """The best candidate by the rules of RFC 6724."""
+def source6(state: NamespaceState, device: Link | None, destination: Address) -> Address | None:
+    """The best candidate by the rules of RFC 6724; None: the device is not known yet."""
     tables = tables_of(state)
-    narrow = destination.is_link_local or destination.is_multicast
+    narrow = device is not None and (destination.is_link_local or destination.is_multicast)
     candidates = [
         entry
-        for index in ([device.index] if narrow else sorted(tables.links))
+        for index in ([device.index] if device is not None and narrow else sorted(tables.links))
         for entry in tables.addresses.get(index, ())
         if entry.address.version == 6
         and (not entry.flags & (IFA_TENTATIVE | IFA_DADFAILED) or entry.flags & IFA_OPTIMISTIC)
@@ -125,14 +125,14 @@ def source6(state: NamespaceState, device: Link, destination: Address) -> Addres
     return max(candidates, key=lambda entry: _rank6(entry, device, destination)).address
 
 
-def _rank6(entry: InterfaceAddress, device: Link, destination: Address) -> tuple[int, ...]:
+def _rank6(entry: InterfaceAddress, device: Link | None, destination: Address) -> tuple[int, ...]:
     address = entry.address
     scope, wanted = scope6(address), scope6(destination)
     return (
         address == destination,
         -scope if scope >= wanted else scope - 128,
         not entry.flags & IFA_DEPRECATED,
-        entry.link == device.index,
+        device is not None and entry.link == device.index,
         label6(address) == label6(destination),
         min(entry.prefix_length, _common_bits(address, destination)),
     )

@@ -1,7 +1,9 @@
 """Run inside a namespace: serve on ports, or try to reach one; says in JSON what was seen.
 
 python probe.py serve NAME [tcp|udp]:[ADDRESS@]PORT …
-python probe.py reach tcp|udp ADDRESS PORT [SOURCE_PORT] [TIMEOUT_SECONDS]
+python probe.py reach tcp|udp|sendto ADDRESS PORT [SOURCE_PORT] [TIMEOUT_SECONDS]
+
+`sendto` is UDP by a socket that does not connect.
 """
 
 import json
@@ -10,7 +12,7 @@ import socket
 import sys
 from typing import Any
 
-TYPES = {"tcp": socket.SOCK_STREAM, "udp": socket.SOCK_DGRAM}
+TYPES = {"tcp": socket.SOCK_STREAM, "udp": socket.SOCK_DGRAM, "sendto": socket.SOCK_DGRAM}
 
 
 def _bound(place: str) -> socket.socket:
@@ -56,7 +58,10 @@ def reach(protocol: str, address: str, port: int, source_port: int, timeout_seco
         if source_port:
             client.bind(("::" if family == socket.AF_INET6 else "0.0.0.0", source_port))
         try:
-            client.connect((address, port))
+            if protocol == "sendto":
+                client.sendto(b"?", (address, port))
+            else:
+                client.connect((address, port))
             if protocol == "udp":
                 client.send(b"?")
             seen = json.loads(client.recv(2048))

@@ -77,6 +77,7 @@ def test_version() -> None:
         ("svc/web", 0),
         ("-n shop svc/web", 2),
         ("--namespace=shop svc/web", 1),
+        ("--size 1400 svc/web", 2),
         ("--yes -o json agent", 3),
         ("-n agent svc/web", 2),
         ("--help", None),

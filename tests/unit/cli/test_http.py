@@ -242,3 +242,21 @@ def test_every_answer_fits_the_schema(tmp_path: Path, words: tuple[str, ...]) ->
     file = with_ingress(tmp_path, tls=[{"hosts": ["shop.test"], "secretName": "s"}])
 
     assert [each.message for each in Draft202012Validator(schema).iter_errors(told(file, *words))] == []
+
+
+@pytest.mark.parametrize("target", ["ingress/shop", "gateway/edge", "httproute/shop", "https://shop.test/"])
+@pytest.mark.parametrize(
+    ("options", "named"),
+    [
+        (["--mtu"], "--mtu"),
+        (["--size", "60"], "--size"),
+        (["--size", "1400", "--mtu"], "--size and --mtu"),
+    ],
+)
+def test_lengths_are_not_for_requests(tmp_path: Path, target: str, options: list[str], named: str) -> None:
+    """They are refused before anything is read, with what to ask instead."""
+    found = run(tmp_path / "never-read", target, *options)
+
+    assert (found.exit_code, found.stdout) == (2, "")
+    assert f"error: {target} asks about HTTP requests, and {named} can only be asked of" in found.stderr
+    assert f"try: kubectl packetpath svc/NAME with {named}" in found.stderr

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from fractions import Fraction
 
+import pytest
 from unit.walk.states import LO, WrittenState, device, here, packet, route
 
 from kubectl_packetpath.packet import Packet
@@ -126,6 +127,32 @@ def test_the_way_goes_by_the_mark_of_the_routing_chain() -> None:
     assert result.packet.mark == 2
     assert result.routed_as is not None
     assert result.routed_as.mark == 1
+
+
+@pytest.mark.parametrize(
+    ("flow", "expected"), [("10.0.0.1:1 10.0.0.2:80", "accept"), ("fd00::1:1 fd00::2:80", "reroute")]
+)
+def test_a_hop_limit_asks_for_another_route_of_ipv6_only(flow: str, expected: str) -> None:
+    """As if the way went by it."""
+
+    def run(_: Here, given: Packet, history: History | None) -> Outcomes:
+        yield go_on(replace(given, ttl=33), history)
+
+    mangle = Function(priority=-150, title="mangle", run=run, reroutes=True)
+    own = WrittenState(
+        devices=(LO, device(2, "eth0")), ways=(route("10.0.0.2/32 dev 2"), route("fd00::2/128 dev 2"))
+    )
+
+    (result,) = call_all(here(own), [mangle], go_on(packet(flow), None))
+
+    assert result.verdict == expected
+
+
+def test_a_mark_of_nat_moves_no_packet() -> None:
+    """Only another destination does."""
+    nat = Function(priority=-100, title="nat", run=marking(1), reroutes=True, by_destination=True)
+
+    assert [result.verdict for result in called(nat)] == ["accept"]
 
 
 def test_what_one_does_and_the_other_undoes_depends_on_the_order() -> None:

@@ -100,6 +100,19 @@ def test_nothing_matches() -> None:
     assert [way.type for way in fib_lookup(state_of(), query("10.9.1.1"))] == ["none"]
 
 
+@pytest.mark.parametrize(
+    ("source", "expected"), [(None, "none"), ("fd00:1::1", "unicast"), ("fd00:2::1", "none")]
+)
+def test_an_ipv6_route_may_be_for_some_sources_only(source: str | None, expected: str) -> None:
+    """A packet that has none yet is not among them."""
+    narrow = replace(route("fd00:5::/64 via fd00:1::2 dev 2"), source=ip_network("fd00:1::/64"))
+    state = cast(NamespaceState, WrittenState(devices=(LO, ETH0), ways=(narrow,)))
+
+    (way,) = fib_lookup(state, query("fd00:5::1", source=ip_address(source) if source else None))
+
+    assert way.type == expected
+
+
 def test_tables_that_the_kernel_may_have_merged_are_an_assumption() -> None:
     """Before the first `ip rule`, a longer prefix of main beats a shorter one of local."""
     state = state_of("local 10.0.0.0/8 dev 1", "10.9.0.0/16 dev 2")
