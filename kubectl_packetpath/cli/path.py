@@ -1,7 +1,7 @@
 """`kubectl packetpath TARGET`: every way in, or the one that the user asks for."""
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
@@ -10,6 +10,8 @@ from kubectl_packetpath.cli.exits import trouble_told
 from kubectl_packetpath.cli.options import Output, Protocol
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from kubectl_packetpath.cluster.http.asking import HttpWish
     from kubectl_packetpath.cluster.question import Wish
     from kubectl_packetpath.sources.api import Access
@@ -21,6 +23,23 @@ Without --from, every way in that the target offers is followed: its ClusterIP f
 ports, load balancer and external addresses from outside. For ingress/x, gateway/x, httproute/x or a URL the proxy's
 decision is told, then the way in and the connection from the proxy to the backend. Exit code 0: arrives; 1: some connections are lost;
 2: wrong usage; 3: unknown; 4: cluster or agents out of reach."""
+
+
+class Asked(NamedTuple):
+    """What a target asks about, in words."""
+
+    what: str
+    not_of: str
+    instead: str
+    """What to ask where {} can be said."""
+
+
+OF_REQUESTS = Asked(
+    "HTTP requests", "packets", "svc/NAME with {}, for the Service of the proxy or of the backend"
+)
+OF_PACKETS = Asked(
+    "packets", "HTTP requests", "ingress/NAME with {}, or gateway/NAME, httproute/NAME, https://host/path"
+)
 
 
 def path(
@@ -114,7 +133,8 @@ def path(
             return options.access_of(kubeconfig, context, namespace, request_timeout, as_user, as_groups)
 
         if asking.is_about_http(target):
-            _refuse_lengths(target, {"--size": size is not None, "--mtu": mtu})
+            of_packets = {"--size": size is not None, "--mtu": mtu, "--protocol": protocol is not None}
+            _refuse(target, _given(of_packets), OF_REQUESTS)
             http_wish_in("default")
             from kubectl_packetpath.cli import http  # noqa: PLC0415 - only HTTP needs it
 
@@ -123,6 +143,8 @@ def path(
             else:
                 code = http.live(access(), http_wish_in, output, http.Permission(yes=yes, image=image))
             raise typer.Exit(code)
+        of_requests = {"--host": host, "--path": request_path, "--method": method, "--header": header}
+        _refuse(target, _given(of_requests), OF_PACKETS)
         wish_in("default")
         if bundle is not None:
             from kubectl_packetpath.cli import recorded  # noqa: PLC0415 - only a recording needs it
@@ -135,13 +157,16 @@ def path(
     raise typer.Exit(code)
 
 
-def _refuse_lengths(target: str, given: dict[str, bool]) -> None:
-    """A request has no length that its packets share, so nothing would come of these options."""
+def _given(options: "Mapping[str, object]") -> str:
+    return " and ".join(name for name, value in options.items() if value)
+
+
+def _refuse(target: str, given: str, asked: Asked) -> None:
+    """Options that say nothing about such a target: they would be ignored in silence."""
     from kubectl_packetpath.cluster.ask import AskError  # noqa: PLC0415 - keeps `--help` quick
 
-    words = " and ".join(option for option, is_given in given.items() if is_given)
-    if words:
+    if given:
         raise AskError(
-            f"{target} asks about HTTP requests, and {words} can only be asked of packets.",
-            f"kubectl packetpath svc/NAME with {words}, for the Service of the proxy or of the backend",
+            f"{target} asks about {asked.what}, and {given} can only be asked of {asked.not_of}.",
+            f"kubectl packetpath {asked.instead.format(given)}",
         )

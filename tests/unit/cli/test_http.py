@@ -251,12 +251,34 @@ def test_every_answer_fits_the_schema(tmp_path: Path, words: tuple[str, ...]) ->
         (["--mtu"], "--mtu"),
         (["--size", "60"], "--size"),
         (["--size", "1400", "--mtu"], "--size and --mtu"),
+        (["--protocol", "udp"], "--protocol"),
     ],
 )
-def test_lengths_are_not_for_requests(tmp_path: Path, target: str, options: list[str], named: str) -> None:
+def test_what_is_asked_of_packets_is_not_for_requests(
+    tmp_path: Path, target: str, options: list[str], named: str
+) -> None:
     """They are refused before anything is read, with what to ask instead."""
     found = run(tmp_path / "never-read", target, *options)
 
     assert (found.exit_code, found.stdout) == (2, "")
     assert f"error: {target} asks about HTTP requests, and {named} can only be asked of" in found.stderr
     assert f"try: kubectl packetpath svc/NAME with {named}" in found.stderr
+
+
+@pytest.mark.parametrize(
+    ("options", "named"),
+    [
+        (["--host", "a.example.com"], "--host"),
+        (["--path", "/a", "--method", "PUT"], "--path and --method"),
+        (["--header", "a: b"], "--header"),
+    ],
+)
+def test_what_is_asked_of_requests_is_not_for_packets(tmp_path: Path, options: list[str], named: str) -> None:
+    """Likewise."""
+    found = run(tmp_path / "never-read", "svc/web", *options)
+
+    assert (found.exit_code, found.stdout) == (2, "")
+    assert (
+        f"error: svc/web asks about packets, and {named} can only be asked of HTTP requests." in found.stderr
+    )
+    assert f"try: kubectl packetpath ingress/NAME with {named}" in found.stderr
