@@ -47,6 +47,9 @@ ROUTES = (
     ("-6 rule add fwmark 0x10/0xf0 table 100 pref 1000",),
     ("-6 rule add iif r0 table 100 pref 1002",),
     ("-6 rule add fwmark 0x20/0x20 blackhole pref 1004",),
+    ("-6 rule add from fd77:1::1 table 100 pref 1001",),
+    ("-6 rule add from fd78::/64 table 100 pref 1003",),
+    ("rule add from 10.78.0.1 table 100 pref 1010",),
 )
 TABLES = (
     ("route add default via 10.77.1.2 table 100",),
@@ -59,6 +62,8 @@ TABLES = (
     ("-6 route add ::/0 via fd77:1::2 table 100",),
     ("-6 route add blackhole fd99::/16",),
     ("-6 route add fd96::/16 via fd77:1::3",),
+    ("-6 route add fd99::/16 from fd77:1::/64 via fd77:1::2",),
+    ("-6 route add 2001:db8::/32 from fd78::/64 via fd77:1::3",),
 )
 
 

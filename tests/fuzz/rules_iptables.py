@@ -272,7 +272,7 @@ def _target(draw: Any, table: str, chain: Chain, family: int) -> tuple[str, bool
             return _translation(draw, chain, family)
         if choice < 8 and chain.later:
             return f"-j {draw(st.sampled_from(chain.later))}", False
-        return f"-j {draw(st.sampled_from(('ACCEPT', 'RETURN')))}", False
+        return f"-j {draw(st.sampled_from(('ACCEPT', 'RETURN', *SETTERS)))}", False
     if chain.later and choice < 3:
         return f"{draw(st.sampled_from(('-j', '-j', '-g')))} {draw(st.sampled_from(chain.later))}", False
     if choice < 5:

@@ -17,10 +17,9 @@ from kubectl_packetpath.trace import StepKind, Verdict
 from kubectl_packetpath.walk import explore
 from packetpath_agent.live import LiveNamespace
 from packetpath_agent.netns import Found, inside, peers
-from testbed.netns import Namespace, namespaces_named, succeed
+from testbed.netns import OWN, Namespace, namespaces_named, succeed
 
 PROBE = Path(__file__).with_name("probe.py")
-PREFIX = "ppk-"
 QUIET = {"net/ipv4/conf/all/rp_filter": 0, "net/ipv4/conf/default/rp_filter": 0}
 
 
@@ -35,7 +34,7 @@ class Lab:
     def add(self, *names: str) -> None:
         """Make namespaces."""
         for name in names:
-            namespace = Namespace(name=f"{PREFIX}{self.name}-{name}")
+            namespace = Namespace(name=f"{OWN}{self.name}-{name}")
             if namespace.exists():
                 namespace.delete()
             namespace.create()
@@ -150,7 +149,7 @@ class LabNode:
 @contextmanager
 def lab(name: str) -> Iterator[Lab]:
     """A lab that is gone afterwards, whatever happens."""
-    for leftover in namespaces_named(f"{PREFIX}{name}-"):
+    for leftover in namespaces_named(f"{OWN}{name}-"):
         leftover.delete()
     made = Lab(name=name)
     try:

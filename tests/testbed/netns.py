@@ -1,13 +1,20 @@
 """Network namespaces with names, and what is done inside of them."""
 
+import os
+import re
 import subprocess
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from testbed.waiting import PATIENCE
 
 FOLDER = Path("/run/netns")
+OWN = f"ppk{os.getpid()}-"
+"""What the names of this run's own namespaces begin with, so that two runs on one machine do not meet."""
+RUNS = re.compile(r"ppk(\d+)-")
 
 
 class CommandError(Exception):
@@ -39,6 +46,7 @@ class Namespace:
 
     def create(self) -> None:
         """Make it, with its loopback up."""
+        _sweep()
         succeed(["ip", "netns", "add", self.name])
         self.ip("link set lo up")
 
@@ -83,3 +91,13 @@ def namespaces_named(prefix: str) -> list[Namespace]:
     if not FOLDER.is_dir():
         return []
     return [Namespace(name=path.name) for path in sorted(FOLDER.glob(f"{prefix}*"))]
+
+
+@cache
+def _sweep() -> None:
+    """Once: remove what runs left that were killed."""
+    for namespace in namespaces_named("ppk"):
+        run = RUNS.match(namespace.name)
+        if run is not None and not Path(f"/proc/{run[1]}").exists():
+            with suppress(CommandError):  # another run was quicker
+                namespace.delete()

@@ -5,9 +5,11 @@ from collections.abc import Iterator
 import pytest
 from kernel.agent.room import Full, furnished
 
+from testbed.netns import OWN
+
 
 @pytest.fixture(scope="session")
 def full() -> Iterator[Full]:
     """Everything loaded, everything read."""
-    with furnished("ppk-witness") as made:
+    with furnished(f"{OWN}witness") as made:
         yield made

@@ -19,7 +19,7 @@ from kubectl_packetpath.snapshot.conntrack import FlowCount, FlowFilter
 from kubectl_packetpath.snapshot.flows import flows_to
 from packetpath_agent.live import LiveNamespace
 from packetpath_agent.netns import Found
-from testbed.netns import Namespace
+from testbed.netns import OWN, Namespace
 
 pytestmark = pytest.mark.kernel
 
@@ -88,7 +88,7 @@ class Room:
 @pytest.fixture
 def room() -> Iterator[Room]:
     """Connections are tracked, and the Service's rules are not there yet."""
-    made = Room(namespace=Namespace(name="ppk-flows"))
+    made = Room(namespace=Namespace(name=f"{OWN}flows"))
     made.namespace.create()
     try:
         made.namespace.ip(

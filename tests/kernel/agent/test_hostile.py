@@ -17,7 +17,7 @@ from kubectl_packetpath.snapshot.codec import decode, encode
 from packetpath_agent import files
 from packetpath_agent.live import LiveNamespace, LiveNode
 from packetpath_agent.netns import Found
-from testbed.netns import Namespace
+from testbed.netns import OWN, Namespace
 
 pytestmark = pytest.mark.kernel
 
@@ -25,7 +25,7 @@ pytestmark = pytest.mark.kernel
 @pytest.fixture
 def hostile() -> Iterator[Namespace]:
     """A namespace with devices of unpleasant names."""
-    namespace = Namespace(name="ppk-hostile")
+    namespace = Namespace(name=f"{OWN}hostile")
     if namespace.exists():
         namespace.delete()
     namespace.create()
@@ -95,7 +95,7 @@ def test_a_namespace_that_is_gone_costs_only_itself(
     snapshot = node.snapshot()
     node.close()
 
-    assert [each.name for each in snapshot.namespaces] == ["", "ppk-hostile"]
+    assert [each.name for each in snapshot.namespaces] == ["", f"{OWN}hostile"]
     assert snapshot.troubles == ("namespace ppk-was-here was not read: No such file or directory",)
 
 

@@ -19,7 +19,7 @@ from kubectl_packetpath.snapshot.recorded import RecordedNode
 from kubectl_packetpath.trace import Verdict
 from kubectl_packetpath.walk import explore
 from kubectl_packetpath.walk.request import Request, Walk
-from testbed.netns import Namespace
+from testbed.netns import OWN, Namespace
 
 pytestmark = pytest.mark.kernel
 ROOT = Path(__file__).parents[3]
@@ -30,7 +30,7 @@ ENVIRONMENT = {**os.environ, "PYTHONPATH": f"{ROOT}:{ROOT / 'agent'}"}
 @pytest.fixture
 def place() -> Iterator[Namespace]:
     """A namespace with an address and a way out."""
-    namespace = Namespace(name="ppk-command")
+    namespace = Namespace(name=f"{OWN}command")
     if namespace.exists():
         namespace.delete()
     namespace.create()

@@ -22,7 +22,7 @@ from kubectl_packetpath.walk.request import Client, Request
 from packetpath_agent.live import LiveNode
 from packetpath_agent.netns import Found
 from packetpath_agent.serve import answer
-from testbed.netns import Namespace
+from testbed.netns import OWN, Namespace
 
 pytestmark = pytest.mark.kernel
 POD = Pod(namespace="default", name="x", uid="of-the-pod", node="n", addresses=(ip_address("10.1.1.2"),))
@@ -65,7 +65,7 @@ class Asking:
 @pytest.fixture
 def pod(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Namespace]:
     """A namespace with a pod's address, and two processes: the first has no files."""
-    namespace = Namespace(name="ppk-resolver")
+    namespace = Namespace(name=f"{OWN}resolver")
     if namespace.exists():
         namespace.delete()
     namespace.create()

@@ -18,7 +18,7 @@ from kubectl_packetpath.walk.here import Here
 from kubectl_packetpath.walk.input_route import route_input
 from kubectl_packetpath.walk.output_route import route_output
 from kubectl_packetpath.walk.routing import Way
-from testbed.netns import Namespace
+from testbed.netns import OWN, Namespace
 
 pytestmark = pytest.mark.kernel
 
@@ -81,7 +81,7 @@ def chance(request: pytest.FixtureRequest) -> random.Random:
 @pytest.fixture
 def namespace() -> Iterator[Namespace]:
     """A router with two devices whose other ends are in a second namespace."""
-    router, ends = Namespace(name="ppk-route"), Namespace(name="ppk-route-ends")
+    router, ends = Namespace(name=f"{OWN}route"), Namespace(name=f"{OWN}route-ends")
     for each in (router, ends):
         if each.exists():
             each.delete()

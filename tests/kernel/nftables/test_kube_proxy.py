@@ -16,11 +16,11 @@ from kubectl_packetpath.snapshot.recorded import RecordedNamespace
 from kubectl_packetpath.trace import Outcome
 from kubectl_packetpath.walk.here import Here, Hook
 from kubectl_packetpath.walk.nftables.chains import run_base
-from testbed.netns import Namespace, succeed
+from testbed.netns import OWN, Namespace, succeed
 
 pytestmark = pytest.mark.kernel
 FIXTURES = Path(__file__).with_name("fixtures")
-NAMESPACE = Namespace(name="ppk-nftkp")
+NAMESPACE = Namespace(name=f"{OWN}nftkp")
 THIRD = Fraction(1, 3)
 LOADERS = {"nftables": "nft -f -", "iptables": "iptables-nft-restore"}
 FILES = {"nftables": "kube-proxy.nft", "iptables": "kube-proxy.iptables"}

@@ -20,7 +20,7 @@ from kubectl_packetpath.snapshot.links import Link
 from kubectl_packetpath.snapshot.nftables_messages import read_rule
 from kubectl_packetpath.snapshot.recorded import RecordedNamespace
 from kubectl_packetpath.walk.nftables.words import rule_words
-from testbed.netns import Namespace, succeed
+from testbed.netns import OWN, Namespace, succeed
 
 pytestmark = pytest.mark.kernel
 FIXTURES = Path(__file__).with_name("fixtures")
@@ -47,7 +47,7 @@ ROWS = [
 @contextmanager
 def namespace(name: str) -> Iterator[Namespace]:
     """An empty namespace."""
-    made = Namespace(name=f"ppk-{name}")
+    made = Namespace(name=f"{OWN}{name}")
     if made.exists():
         made.delete()
     made.create()

@@ -206,7 +206,7 @@ def test_what_is_broken_is_named(wired: Nodes, fault: Fault) -> None:
     for words in fault.fdb:
         fdb(wired, fault.node, words)
     if fault.rules:
-        wired.lab.load(host.name.removeprefix("ppk-vxlan-"), "iptables-nft-restore", fault.rules)
+        wired.lab.load(f"host-{fault.node}", "iptables-nft-restore", fault.rules)
 
     path = assert_agrees(wired)
 

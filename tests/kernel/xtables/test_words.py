@@ -12,10 +12,10 @@ from kubectl_packetpath.snapshot.recorded import RecordedNamespace
 from kubectl_packetpath.snapshot.xtables_blob import index_blob
 from kubectl_packetpath.walk.xtables.blob import decode_rule
 from kubectl_packetpath.walk.xtables.words import rule_words
-from testbed.netns import Namespace, succeed
+from testbed.netns import OWN, Namespace, succeed
 
 pytestmark = pytest.mark.kernel
-NAMESPACE = Namespace(name="ppk-xtwords")
+NAMESPACE = Namespace(name=f"{OWN}xtwords")
 
 
 @pytest.fixture(scope="module")

@@ -20,9 +20,9 @@ from kubectl_packetpath.walk.xtables.blob import counters_of
 from kubectl_packetpath.walk.xtables.chains import run_base
 from packetpath_agent.live import LiveNamespace
 from packetpath_agent.netns import Found
-from testbed.netns import Namespace, succeed
+from testbed.netns import OWN, Namespace, succeed
 
-CLIENT, ROUTER, SERVER = (Namespace(name=f"ppk-xt{name}") for name in ("client", "router", "server"))
+CLIENT, ROUTER, SERVER = (Namespace(name=f"{OWN}xt{name}") for name in ("client", "router", "server"))
 CLIENT4, SERVER4, ROUTER4 = (ip_address(f"10.77.{each}") for each in ("1.2", "2.2", "1.1"))
 CLIENT6, SERVER6, ROUTER6 = (ip_address(f"fd77:{each}") for each in ("1::2", "2::2", "1::1"))
 MACS = {
