@@ -15,6 +15,7 @@ from kubectl_packetpath.snapshot.state import NamespaceState, NodeState, NotReco
 from kubectl_packetpath.trace import Ending, Fact, Hop, Path, Step, StepKind, Trace, Verdict
 from kubectl_packetpath.walk import explore
 from kubectl_packetpath.walk.answers import answer_to as answer_to  # noqa: PLC0414 - it is looked for here, too
+from kubectl_packetpath.walk.answers import with_replies
 from kubectl_packetpath.walk.fitting import VLAN_BYTES, wire_bytes
 from kubectl_packetpath.walk.here import scaled
 from kubectl_packetpath.walk.underlay import Arrival, Underlay, carried, device_with, rows
@@ -138,7 +139,8 @@ def trace(query: Query, cluster: Cluster) -> Trace:
     needs = tuple(leg.need for way in (legs, *answers) for leg in way if leg.need is not None)
     if needs:
         raise NeedMoreError(needs)
-    paths = tuple(_with_reply(query, leg, back) for leg, back in zip(legs, answers, strict=True))
+    pairs = zip(legs, answers, strict=True)
+    paths = tuple(path for leg, back in pairs for path in _with_replies(query, leg, back))
     touched = {hop.node for path in paths for hop in path.hops}
     missing = tuple(sorted(name for name in cluster.missing if name in touched))
     return Trace(
@@ -332,11 +334,9 @@ def _lost_sight(name: str, packet: Packet, connections: explore.Connections, rea
     )
 
 
-def _with_reply(query: Query, leg: _Leg, answers: tuple[_Leg, ...]) -> Path:
+def _with_replies(query: Query, leg: _Leg, answers: tuple[_Leg, ...]) -> Iterator[Path]:
     path = Path(weight=leg.weight, hops=leg.hops, packet=leg.packet, ending=leg.ending, egress=leg.egress)
-    if not answers:
-        return path
-    asked = _as_asked(query, leg)
+    asked = _as_asked(query, leg) if answers else path.packet
     replies = (
         Path(
             weight=back.weight,
@@ -347,10 +347,7 @@ def _with_reply(query: Query, leg: _Leg, answers: tuple[_Leg, ...]) -> Path:
         )
         for back in answers
     )
-    return replace(path, reply=min(replies, key=lambda reply: _RANK[reply.ending.verdict.family]))
-
-
-_RANK = {"lost": 0, "unknown": 1, "arrived": 2}
+    yield from with_replies(path, replies)
 
 
 def _answers(query: Query, leg: _Leg, cluster: Cluster) -> Iterator[_Leg]:

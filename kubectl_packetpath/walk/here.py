@@ -1,6 +1,6 @@
 """Where a stage stands: the namespace, the hook and the devices of the packet it looks at."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from enum import IntEnum
 from fractions import Fraction
@@ -71,6 +71,12 @@ def unknown(outcome: Outcome, place: str, because: tuple[Fact, ...] = ()) -> Out
         history=told(outcome.history, step),
         ending=Ending(verdict=Verdict.UNKNOWN, reason=place),
     )
+
+
+def total(weights: Iterable[Fraction | None]) -> Fraction | None:
+    """The sum; None as soon as one of them is not known."""
+    known = list(weights)
+    return None if None in known else sum((each for each in known if each is not None), Fraction(0))
 
 
 def scaled(weight: Fraction | None, share: Fraction | None) -> Fraction | None:

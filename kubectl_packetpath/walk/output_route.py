@@ -11,7 +11,7 @@ from fractions import Fraction
 from kubectl_packetpath.packet import TCP, UDP, Packet
 from kubectl_packetpath.snapshot.links import Link
 from kubectl_packetpath.trace import Ending, Fact, Verdict
-from kubectl_packetpath.walk.here import Here, scaled
+from kubectl_packetpath.walk.here import Here, scaled, total
 from kubectl_packetpath.walk.input_route import LOOPBACK, NO_ROUTE_TYPES, query_for
 from kubectl_packetpath.walk.routing import RouteQuery, Way, fib_lookup
 from kubectl_packetpath.walk.settings import fact, largest
@@ -61,19 +61,10 @@ def _from_there(here: Here, packet: Packet, first: list[OutputDecision]) -> Iter
         return
     if packet.protocol == TCP:
         for each in found:
-            yield replace(each, weight=scaled(_sum(first), each.weight))
+            yield replace(each, weight=scaled(total(way.weight for way in first), each.weight))
         return
     yield from (_if_so(each, CONNECTED) for each in found)
     yield from (_if_so(each, UNCONNECTED) for each in first)
-
-
-def _sum(decisions: list[OutputDecision]) -> Fraction | None:
-    total = Fraction(0)
-    for each in decisions:
-        if each.weight is None:
-            return None
-        total += each.weight
-    return total
 
 
 def _lookup(here: Here, packet: Packet) -> Iterator[Way]:

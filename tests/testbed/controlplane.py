@@ -9,10 +9,13 @@ from testbed.component import Component
 from testbed.images import program_path
 from testbed.pki import Authority, Identity, kubeconfig
 from testbed.state import Record, State
+from testbed.waiting import PATIENCE
 from testbed.wiring import CONTROL, Wiring
 
 MASTERS = "system:masters"
 ETCD = "http://127.0.0.1:2379"
+GRACE_SECONDS = 50
+"""How long a node may be silent: as it is by default, where machines are not slow."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,6 +116,7 @@ class ControlPlane:
             "service-account-private-key-file": self.state.pki / "sa.key",
             "root-ca-file": self.state.pki / "ca.crt",
             "controllers": "*,-certificatesigningrequest-signing-controller",
+            "node-monitor-grace-period": f"{round(GRACE_SECONDS * PATIENCE)}s",
             "use-service-account-credentials": "true",
             "leader-elect": "false",
             "secure-port": 0,

@@ -8,6 +8,7 @@ from testbed.addresses import AddressPlan
 from testbed.images import PAUSE
 from testbed.spec import NodeSpec
 from testbed.state import State
+from testbed.waiting import PATIENCE
 
 
 def kubelet_config(state: State, plan: AddressPlan, node: NodeSpec) -> dict[str, Any]:
@@ -39,7 +40,7 @@ def kubelet_config(state: State, plan: AddressPlan, node: NodeSpec) -> dict[str,
         "imageGCLowThresholdPercent": 99,
         "volumePluginDir": "/var/lib/kubelet/plugins",
         "syncFrequency": "10s",
-        "nodeStatusUpdateFrequency": "4s",
+        "nodeStatusUpdateFrequency": f"{round(4 * PATIENCE)}s",
         "featureGates": {"ReloadKubeletServerCertificateFile": False},  # it would take an inotify instance
     }
 

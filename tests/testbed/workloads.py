@@ -47,8 +47,8 @@ class Server:
                     "args": ["netexec", f"--http-port={TCP_PORT}", f"--udp-port={UDP_PORT}"],
                     "readinessProbe": {
                         "httpGet": {"path": "/healthz", "port": TCP_PORT},
-                        "periodSeconds": 1,
-                        "failureThreshold": 1 if PATIENCE == 1 else 5,
+                        "periodSeconds": max(1, round(PATIENCE / 2)),
+                        "failureThreshold": 1 if PATIENCE == 1 else 10,
                         "timeoutSeconds": round(2 * PATIENCE),
                     },
                 }
