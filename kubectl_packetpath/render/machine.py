@@ -52,7 +52,7 @@ def _way(answer: Answer, way: Answered) -> Json:
     return {
         "question": _question(way.question, way.trace.packet),
         "verdict": str(way.verdict),
-        "paths": [_path(path) | _policies(way, path) for path in paths],
+        "paths": [path_of(path) | _policies(way, path) for path in paths],
         "findings": [finding_of(each) for each in findings(answer, way)],
         "flows": [flow_of(each) for each in way.flows],
         **({} if way.budget is None else {"mtu": _budget(way.budget)}),
@@ -142,7 +142,8 @@ def _carried(packet: Packet) -> Json:
     return told | {"inner": _packet(inner) | {name: mac for name, mac in frame.items() if mac}}
 
 
-def _path(path: Path) -> Json:
+def path_of(path: Path) -> Json:
+    """One path, with the answer to it."""
     return {
         "weight": None if path.weight is None else float(path.weight),
         "verdict": str(path.ending.verdict),
@@ -153,7 +154,7 @@ def _path(path: Path) -> Json:
         "masqueraded": path.masqueraded,
         "assumed": [clean(text) for text in path.assumed],
         "hops": [_hop(hop) for hop in path.hops],
-        "reply": _path(path.reply) if path.reply is not None else None,
+        "reply": path_of(path.reply) if path.reply is not None else None,
     }
 
 

@@ -20,11 +20,14 @@ from kubectl_packetpath.packet import PROTOCOL_NUMBERS, TCP_ACK, TCP_SYN
 from testbed.cluster import Cluster
 from testbed.control import Place
 from testbed.traffic import Reached, attempt, pods_reached
+from testbed.waiting import PATIENCE
 
 CAME = re.compile(r"^(\S+) takes ")
 LEFT = re.compile(r"^(?:leaves (?:\S+ )?by |\S+ is at \S+ on |\S+ is asked for on )([^\s:]+)")
 WRAPPED = re.compile(r"^(\S+) wraps it")
-SECONDS = 3.0
+SEALING = {"wireguard"}
+"""What shows nothing of the packet inside."""
+SECONDS = 3.0 * PATIENCE
 CONNECTIONS, MOST_ROUNDS = 4, 15
 Json = Mapping[str, Any]
 
@@ -41,6 +44,8 @@ class Claim:
     """It is the server's answer."""
     layers: tuple[Layer, ...]
     """The outermost packet first."""
+    sealed: bool = False
+    """What is in it cannot be seen there."""
 
     @property
     def place(self) -> tuple[str, str, str]:
@@ -50,7 +55,9 @@ class Claim:
     def shows(self, frame: Frame) -> bool:
         """Whether this frame is what is claimed."""
         flags = TCP_SYN | TCP_ACK if self.answer else TCP_SYN
-        if frame.outgoing != self.outgoing or frame.tcp_flags is None or frame.tcp_flags & 0x3F != flags:
+        if frame.outgoing != self.outgoing or (frame.tcp_flags is None) != self.sealed:
+            return False
+        if frame.tcp_flags is not None and frame.tcp_flags & 0x3F != flags:
             return False
         return len(frame.layers) == len(self.layers) and all(map(_fits, frame.layers, self.layers))
 
@@ -84,13 +91,16 @@ def _of_way(way: Json, *, answer: bool) -> Iterator[Claim]:
             device, outgoing = _device(step)
             shown = inside if step["kind"] == "encapsulated" else packet
             if device and shown is not None:
+                sealed = shown.get("encapsulation") in SEALING
+                layers = tuple(_layers(shown))
                 yield Claim(
                     node=node,
                     namespace=hop["namespace"],
                     device=device,
                     outgoing=outgoing,
                     answer=answer,
-                    layers=_answering(tuple(_layers(shown))) if answer else tuple(_layers(shown)),
+                    layers=_answering(layers) if answer and not sealed else layers,
+                    sealed=sealed,
                 )
 
 
@@ -124,7 +134,7 @@ def _layers(packet: Json) -> Iterator[Layer]:
             destination_mac=shown.get("destination_mac", ""),
             vni=shown.get("vni"),
         )
-        shown = shown.get("inner")
+        shown = None if shown.get("encapsulation") in SEALING else shown.get("inner")
 
 
 @dataclass(slots=True)

@@ -53,16 +53,17 @@ class World:
     def said(self, place: Place, packet: Packet) -> Ends:
         """How each way ends, and how often: reached, by whom and from which address; refused; or lost."""
         ends: Ends = {}
-        for path in self._paths(place, packet):
+        for path in self.paths(place, packet):
             before = ends.get(self._end(path), Fraction(0))
             ends[self._end(path)] = None if before is None or path.weight is None else before + path.weight
         return ends
 
     def verdicts(self, place: Place, packet: Packet) -> set[Verdict]:
         """How the ways end, whoever is there."""
-        return {path.ending.verdict for path in self._paths(place, packet)}
+        return {path.ending.verdict for path in self.paths(place, packet)}
 
-    def _paths(self, place: Place, packet: Packet) -> tuple[Path, ...]:
+    def paths(self, place: Place, packet: Packet) -> tuple[Path, ...]:
+        """All ways of a packet."""
         cluster = self.stage.cluster
         versions = cluster.plan.versions
         nodes = {cluster.node(name).address(version): name for name in NODES for version in versions}
