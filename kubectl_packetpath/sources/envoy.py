@@ -37,6 +37,12 @@ from kubectl_packetpath.sources.envoy_shapes import (
 )
 from kubectl_packetpath.sources.trouble import UnreachableError
 
+LISTENERS_DECODER, CLUSTERS_DECODER, DUMP_DECODER = (
+    msgspec.json.Decoder(Listeners),
+    msgspec.json.Decoder(Clusters),
+    msgspec.json.Decoder(Dump),
+)
+"""Made here, by one thread: msgspec 0.22 crashes where two learn a shape at the same time, and Envoys answer so."""
 LISTENERS, CLUSTERS = "/listeners?format=json", "/clusters?format=json"
 ROUTES = "/config_dump?resource=dynamic_route_configs"
 """Of the dump the routes alone: certificates and what else is in it are not asked for."""
@@ -56,7 +62,7 @@ T = TypeVar("T")
 def listeners_of(data: bytes) -> tuple[Listening, ...]:
     """Listeners with addresses of IP."""
     found = []
-    for each in _decoded(data, Listeners).listener_statuses:
+    for each in _decoded(data, LISTENERS_DECODER).listener_statuses:
         given = each.local_address.socket_address
         if given is not None:
             found.append(Listening(name=_text(each.name), address=_address(given), port=given.port_value))
@@ -69,7 +75,7 @@ def clusters_of(data: bytes) -> tuple[LoadedCluster, ...]:
         LoadedCluster(
             name=_text(each.name), source=_text(each.eds_service_name), members=tuple(_members(each))
         )
-        for each in _decoded(data, Clusters).cluster_statuses
+        for each in _decoded(data, CLUSTERS_DECODER).cluster_statuses
     )
 
 
@@ -90,7 +96,7 @@ def tables_of(data: bytes) -> tuple[RouteTable, ...]:
         RouteTable(
             name=_text(each.route_config.name), hosts=tuple(map(_host, each.route_config.virtual_hosts))
         )
-        for each in _decoded(data, Dump).configs
+        for each in _decoded(data, DUMP_DECODER).configs
         if each.route_config is not None
     )
 
@@ -201,9 +207,9 @@ def _origin(given: Metadata | None) -> Reference | None:
     return Reference(kind=kind, namespace=namespace, name=name)
 
 
-def _decoded(data: bytes, shape: type[T]) -> T:
+def _decoded(data: bytes, decoder: msgspec.json.Decoder[T]) -> T:
     try:
-        return msgspec.json.decode(data, type=shape)
+        return decoder.decode(data)
     except (msgspec.MsgspecError, RecursionError) as error:
         raise UnreachableError(f"its answer is not what Envoy answers: {str(error)[:200]}") from error
 

@@ -17,9 +17,11 @@ SERVERS = 8
 ROUTES = (("HTTPRoute", "gateway.networking.k8s.io/v1"), ("Ingress", "networking.k8s.io/v1"))
 SEND = """
 import http.client, json, ssl, sys
+context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+
 def send(each):
     if each["tls"]:
-        context = ssl.create_default_context(); context.check_hostname = False; context.verify_mode = ssl.CERT_NONE
         link = http.client.HTTPSConnection(each["address"], each["port"], timeout=5, context=context)
         plain = __import__("socket").create_connection((each["address"], each["port"]), 5)
         link.sock = context.wrap_socket(plain, server_hostname=each["name"] or None)

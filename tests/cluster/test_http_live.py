@@ -6,6 +6,7 @@ the configuration says.
 
 import json
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ from cluster.shop import get, ingress, open_shop, path, route, told, wait_for
 from testbed.addons import contour
 from testbed.addons.parts import wait_ready
 from testbed.cluster import Cluster
+from testbed.control import Node
 from testbed.waiting import wait_until
 
 pytestmark = [pytest.mark.cluster, pytest.mark.bed(nodes=2, proxy="nftables", network="bridge")]
@@ -42,10 +44,16 @@ def stopped(edge: Edge) -> Iterator[Edge]:
     kube.patch(DEPLOYMENT | {"spec": {"replicas": 0}})
     try:
         wait_until("it is gone", lambda: not kube.list("Pod", contour.NAMESPACE, labels="app=contour"))
+        for node in edge.cluster.nodes:  # a pod without a grace period is gone before its program is
+            wait_until("it has ended", partial(_has_ended, node))
         yield edge
     finally:
         kube.patch(DEPLOYMENT | {"spec": {"replicas": 1}})
         wait_ready(edge.cluster, "Deployment", contour.NAMESPACE, "contour")
+
+
+def _has_ended(node: Node) -> bool:
+    return node.attempt(["pgrep", "-f", "[c]ontour serve"]).code != 0
 
 
 def rules(**services: str) -> list[dict[str, Any]]:

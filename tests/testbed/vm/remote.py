@@ -1,7 +1,7 @@
 """Runs the tests marked `vm` inside of the virtual machine, and reports them as if they ran here.
 
 Outside, the machine boots when the session begins and another pytest runs them in it, beside the other tests, for it
-keeps little more than one processor busy; there they are ordinary tests, with the same fixtures. Those with a cluster
+keeps little more than one processor busy; there they are ordinary tests, with the same fixtures. Those without a cluster
 have a second boot. Their reports are told last. What they leave in the folder `results` is kept on the host (see RESULTS).
 """
 
@@ -55,7 +55,7 @@ class Guest:
 
 
 class Host:
-    """Boots the virtual machine, once without clusters and once with, beside the other tests, and passes its reports on."""
+    """Boots the virtual machine, once with clusters and once without, beside the other tests, and passes its reports on."""
 
     def __init__(self) -> None:
         self.batches: dict[bool, Batch] = {}
@@ -63,7 +63,7 @@ class Host:
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> Generator[None]:
-        """Such tests come last, those with a cluster at the very end; the first of each kind waits for all of it."""
+        """Such tests come last; the first of each boot waits for all of it."""
         yield
         items.sort(key=lambda item: (_is_for_guest(item), _is_for_guest(item) and _has_cluster(item)))
         for item in filter(_is_for_guest, items):
@@ -73,7 +73,7 @@ class Host:
         """They begin at once, in the background."""
         if session.config.option.collectonly or _why_not() is not None:
             return
-        for clusters in (False, True):
+        for clusters in (True, False):  # what takes longest first
             chosen = [e.nodeid for e in session.items if _is_for_guest(e) and _has_cluster(e) == clusters]
             if chosen:
                 self.batches[clusters] = Batch(session.config, chosen)

@@ -1,6 +1,8 @@
 """Answers of a real Envoy's admin interface, as it gave them, and answers that no Envoy gives."""
 
 import json
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -187,3 +189,33 @@ def test_a_damaged_answer_is_refused_or_compared(name: str) -> None:
         compared += 1
 
     assert min(refused, compared) > 10
+
+
+AT_ONCE = """
+import sys, threading
+from kubectl_packetpath.sources.envoy import clusters_of, listeners_of, tables_of
+
+sys.setswitchinterval(1e-7)
+begin = threading.Barrier(8)
+
+def read():
+    begin.wait()
+    listeners_of(b'{"listener_statuses": []}')
+    tables_of(b'{"configs": []}')
+    clusters_of(b'{"cluster_statuses": []}')
+
+threads = [threading.Thread(target=read) for _ in range(8)]
+for each in threads:
+    each.start()
+for each in threads:
+    each.join()
+print("read")
+"""
+
+
+@pytest.mark.parametrize("turn", range(5))
+def test_several_answer_at_once(turn: int) -> None:
+    """The library that knows the shapes would crash if two threads were the first to ask for one."""
+    done = subprocess.run([sys.executable, "-c", AT_ONCE], capture_output=True, text=True, check=False)
+
+    assert (turn, done.returncode, done.stdout, done.stderr) == (turn, 0, "read\n", "")
