@@ -179,7 +179,11 @@ def capturing(cluster: Cluster, claimed: Sequence[Claim]) -> Iterator[Capture]:
 def _file(cluster: Cluster, node: str, namespace: str) -> Path:
     if namespace == "host":
         return cluster.node(node).netns
-    return cluster.pod(*namespace.split("/", 1)).netns
+    if not namespace.startswith("pod "):
+        return cluster.pod(*namespace.split("/", 1)).netns
+    uid = namespace.removeprefix("pod ")  # as recordings of nodes call those that no API has named
+    (own,) = (each["metadata"] for each in cluster.kube.list("Pod") if each["metadata"]["uid"] == uid)
+    return cluster.pod(own["namespace"], own["name"]).netns
 
 
 def assert_captured(

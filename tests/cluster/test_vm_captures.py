@@ -1,11 +1,14 @@
 """Every frame of a connection between pods, at every interface of tunnels that this machine's kernel may lack."""
 
+from itertools import product
+
 import pytest
 from cluster.captures import assert_captured
 from cluster.ipvs_prediction import asked, world_of
 from cluster.vm_stage import Stage, stage_of
 
 from kubectl_packetpath.render.machine import path_of
+from kubectl_packetpath.walk.cluster import Place, PlaceKind
 from testbed.cluster import Cluster
 from testbed.workloads import TCP_PORT
 
@@ -24,21 +27,30 @@ def stage(cluster: Cluster) -> Stage:
 
 
 @pytest.mark.parametrize("version", SHAPES)
-@pytest.mark.parametrize("server", ["node1", "node2"])
-def test_between_pods(stage: Stage, server: str, version: int) -> None:
-    """To a pod of the same node and of the other one, and back: as the walk says, the packet around it included."""
-    world, client = world_of(stage), stage.pods["node1"]
-    address = stage.pods[server].address(version)
+def test_between_pods(stage: Stage, version: int) -> None:
+    """Across nodes and back: as the walk says, the packet around it included."""
+    client, address = stage.pods["node1"], stage.pods["node2"].address(version)
+    world = world_of(stage)
     (path,) = world.paths(world.from_pod("node1"), asked(address, TCP_PORT))
 
     claimed = assert_captured(stage.cluster, [path_of(path)], client, str(address), TCP_PORT)
 
-    assert {each.answer for each in claimed} == {False, True}
-    assert {each.node for each in claimed} == {"node1", server}
+    assert {(each.node, each.answer) for each in claimed} == set(product(("node1", "node2"), (False, True)))
+    sealed = stage.cluster.spec.network == "flannel-wireguard"
     outside = [each for each in claimed if each.namespace == "host" and each.device == "eth0"]
-    wrapped = [
-        each.sealed if stage.cluster.spec.network == "flannel-wireguard" else len(each.layers) == 2
-        for each in outside
-    ]
-    assert (server == "node1") == (not outside)
-    assert all(wrapped)
+    assert {(each.sealed, len(each.layers)) for each in outside} == {(True, 1) if sealed else (False, 2)}
+
+
+@pytest.mark.parametrize("version", SHAPES)
+def test_from_a_node_to_its_pod(stage: Stage, version: int) -> None:
+    """No tunnel is on this way."""
+    address, world = stage.pods["node1"].address(version), world_of(stage)
+    place = Place(kind=PlaceKind.HOST, node="node1")
+    (path,) = world.paths(place, asked(address, TCP_PORT))
+
+    claimed = assert_captured(
+        stage.cluster, [path_of(path)], stage.cluster.node("node1"), str(address), TCP_PORT
+    )
+
+    assert {each.answer for each in claimed} == {False, True}
+    assert {(each.node, each.sealed, len(each.layers)) for each in claimed} == {("node1", False, 1)}
