@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from cluster.ipvs_prediction import World, asked, seen, wait_for_sync, world_of
-from cluster.vm_stage import NODES, SPACE, Stage, balanced_stage
+from cluster.vm_stage import NODES, SPACE, Stage, balanced_stage, keep_quiet
 
 from kubectl_packetpath.trace import Verdict
 from kubectl_packetpath.walk.cluster import Place, PlaceKind
@@ -65,6 +65,7 @@ def _made(stage: Stage) -> World:
     host = cluster.node("node2")
     unready, late = (cluster.pod(SPACE, name) for name in ("unready", "late"))
     names = {host.address(): _name_of(stage, "host"), unready.address(): "unready", late.address(): "late"}
+    keep_quiet(cluster)
     return world_of(stage, names)
 
 

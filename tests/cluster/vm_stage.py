@@ -34,6 +34,8 @@ class Stage:
 
 
 STAGES: dict[str, Stage] = {}
+LOOKING = {"kubelet", "kube-controller-manager", "kube-scheduler"}
+"""Programs that look all the time whether there is something to do."""
 BALANCED: set[str] = set()
 
 
@@ -88,3 +90,13 @@ def _sees_itself(stage: Stage, node: Node, version: int) -> bool:
     """Whether a pod reaches itself: kube-proxy fills the sets for that after the virtual servers."""
     address = stage.services[f"on-{node.name}"][version]
     return isinstance(connect(stage.pods[node.name], address, 80, timeout_seconds=0.5), Reached)
+
+
+def keep_quiet(cluster: Cluster) -> None:
+    """Freeze what a cluster needs only for changes: most of an emulated machine's time goes there, and the tests wait.
+
+    The API still answers, and every kube-proxy still programs.
+    """
+    for component in cluster.components():
+        if component.name in LOOKING:
+            component.freeze(frozen=True)

@@ -14,6 +14,7 @@ import tomllib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 
 from testbed import machine, patching
@@ -56,10 +57,7 @@ class ProgramSet:
     @property
     def key(self) -> str:
         """A short name for exactly this content and these flags."""
-        digest = hashlib.sha256(repr((COMMON_FLAGS, self.ldflags, self.tags, self.cgo)).encode())
-        for source in sorted(path for pattern in SOURCES for path in self.folder.rglob(pattern)):
-            digest.update(f"{source.relative_to(self.folder)}\0".encode() + source.read_bytes())
-        return digest.hexdigest()[:12]
+        return _key(self.folder, repr((COMMON_FLAGS, self.ldflags, self.tags, self.cgo)))
 
     @property
     def target(self) -> Path:
@@ -73,6 +71,7 @@ def cache_folder() -> Path:
     return Path(base) / "packetpath-testbed"
 
 
+@cache
 def program_sets() -> tuple[ProgramSet, ...]:
     """All sets, in alphabetical order."""
     return tuple(_read_set(folder.parent) for folder in sorted(PROGRAMS.glob("*/go.mod")))
@@ -110,6 +109,15 @@ def _alone() -> Iterator[None]:
             say("Another run is building; waiting for it.")
             fcntl.flock(lock, fcntl.LOCK_EX)
         yield
+
+
+@cache
+def _key(folder: Path, flags: str) -> str:
+    """Read once: it is asked for again and again, and some machines read slowly."""
+    digest = hashlib.sha256(flags.encode())
+    for source in sorted(path for pattern in SOURCES for path in folder.rglob(pattern)):
+        digest.update(f"{source.relative_to(folder)}\0".encode() + source.read_bytes())
+    return digest.hexdigest()[:12]
 
 
 def _read_set(folder: Path) -> ProgramSet:

@@ -26,7 +26,7 @@ from testbed.vm.machine import RESULTS, VirtualMachine
 MARKER, PLUGIN = "vm", "packetpath-vm"
 RESULTS_VARIABLE = "PACKETPATH_RESULTS"
 REPORTS = "reports.jsonl"
-TIMEOUT_SECONDS = 2700
+TIMEOUT_SECONDS = 4500
 """For all tests together; an idle machine needs a third of it."""
 
 
