@@ -18,7 +18,7 @@ RESULTS = build.cache_folder() / "vm" / "results"
 """What the last boot left: the console, the reports, and whatever tests wrote."""
 NO_CODE = 125
 """The guest ended without saying how its command did."""
-FIRST_IN_LINE = ("nice", "-n", "-10")
+FIRST_IN_LINE = ("nice", "-n", "-15")
 """What runs beside it on few processors takes longer, but a guest that waits misses the deadlines of its programs."""
 GUEST_SCRIPT = Path(__file__).with_name("guest.sh")
 
