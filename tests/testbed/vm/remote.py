@@ -1,8 +1,8 @@
 """Runs the tests marked `vm` inside of the virtual machine, and reports them as if they ran here.
 
-Outside, the machine boots when the session begins and another pytest runs them in it, beside the other tests, for it
-keeps little more than one processor busy; there they are ordinary tests, with the same fixtures. Those without a cluster
-have a second boot. Their reports are told last. What they leave in the folder `results` is kept on the host (see RESULTS).
+Outside, the machine boots when the session begins and another pytest runs those without a cluster in it, beside the
+other tests, for it keeps little more than one processor busy; there they are ordinary tests, with the same fixtures.
+Those with a cluster have a second boot, alone on the machine, when all others are over. Their reports are told last. What they leave in the folder `results` is kept on the host (see RESULTS).
 """
 
 import json
@@ -26,7 +26,7 @@ from testbed.vm.machine import RESULTS, VirtualMachine
 MARKER, PLUGIN = "vm", "packetpath-vm"
 RESULTS_VARIABLE = "PACKETPATH_RESULTS"
 REPORTS = "reports.jsonl"
-TIMEOUT_SECONDS = 4500
+TIMEOUT_SECONDS = 3600
 """For all tests together; an idle machine needs a third of it."""
 
 
@@ -55,35 +55,30 @@ class Guest:
 
 
 class Host:
-    """Boots the virtual machine, once with clusters and once without, beside the other tests, and passes its reports on."""
+    """Boots the virtual machine, once beside the other tests and once after them, and passes its reports on."""
 
     def __init__(self) -> None:
         self.batches: dict[bool, Batch] = {}
-        """By whether they bring up clusters, in the order of their boots."""
+        """By whether they bring up clusters."""
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> Generator[None]:
-        """Such tests come last; the first of each boot waits for all of it."""
+        """Such tests come last, those with a cluster at the very end; the first of each kind waits for all of it."""
         yield
         items.sort(key=lambda item: (_is_for_guest(item), _is_for_guest(item) and _has_cluster(item)))
         for item in filter(_is_for_guest, items):
             item.add_marker(pytest.mark.timeout(TIMEOUT_SECONDS + 60))
 
     def pytest_runtestloop(self, session: pytest.Session) -> None:
-        """They begin at once, in the background."""
+        """Those without a cluster begin at once, in the background."""
         if session.config.option.collectonly or _why_not() is not None:
             return
-        for clusters in (True, False):  # what takes longest first
+        for clusters in (False, True):
             chosen = [e.nodeid for e in session.items if _is_for_guest(e) and _has_cluster(e) == clusters]
             if chosen:
                 self.batches[clusters] = Batch(session.config, chosen)
-        if self.batches:
-            threading.Thread(target=self._boot_all, name="virtual-machine", daemon=True).start()
-
-    def _boot_all(self) -> None:
-        """One after the other. The machine ends with this thread, and the thread with the session."""
-        for batch in self.batches.values():
-            batch.run()
+        if False in self.batches:
+            self.batches[False].start()
 
     def pytest_runtest_protocol(self, item: pytest.Item, nextitem: pytest.Item | None) -> bool | None:
         """Nothing of such a test runs here; where the machine cannot run, the test is skipped as usual."""
@@ -99,13 +94,13 @@ class Host:
         return True
 
 
-class Batch:
-    """One boot for these tests."""
+class Batch(threading.Thread):
+    """One boot for these tests. The machine ends with this thread, and the thread with the session."""
 
     def __init__(self, config: pytest.Config, chosen: Sequence[str]) -> None:
+        super().__init__(name="virtual-machine", daemon=True)
         self.config = config
         self.chosen = chosen
-        self.over = threading.Event()
         self.error: BaseException | None = None
         self.told: dict[str, list[pytest.TestReport]] = {}
 
@@ -115,12 +110,12 @@ class Batch:
             self.told = _run(self.config, self.chosen)
         except BaseException as error:  # noqa: BLE001 - told by whoever waits for the reports
             self.error = error
-        finally:
-            self.over.set()
 
     def reports(self) -> dict[str, list[pytest.TestReport]]:
-        """How each test went, once all of them are over."""
-        self.over.wait()
+        """How each test went, once all of them are over; they begin now if they have not."""
+        if self.ident is None:
+            self.start()
+        self.join()
         if self.error is not None:
             raise self.error
         return self.told
