@@ -36,6 +36,7 @@ with socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(0x0800)) as
     wire.bind(("s0", 0x0800))
     wire.settimeout(float(sys.argv[2]))
     print("ready", flush=True)
+    sys.stdin.readline()
     try:
         while True:
             data = wire.recv(2048)
@@ -146,17 +147,22 @@ def _wires() -> Iterator[None]:
         yield
 
 
-def _arrival(sent: Sent, sentinel: str, table: str) -> tuple[set[str], dict[str, int] | None]:
-    """The rules that counted it, and what came out at the server."""
+def _arrival(
+    sent: Sent, sentinel: str, table: str, *, seconds: float
+) -> tuple[set[str], dict[str, int] | None]:
+    """The rules that counted it, and what comes out at the server within so much time after that."""
     zero(4, table)
-    command = [*SERVER.enter, sys.executable, "-c", LISTEN, str(sent.packet.sport), "0.5"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as listener:
+    command = [*SERVER.enter, sys.executable, "-c", LISTEN, str(sent.packet.sport), str(seconds)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as listener:
         assert listener.stdout is not None
+        assert listener.stdin is not None
         assert listener.stdout.readline() == "ready\n"
         send(sent)
         deadline = time.monotonic() + DEADLINE_SECONDS
         while not (counts := counted(4, table))[sentinel]:
             assert time.monotonic() < deadline, f"{sent.name} did not arrive"
+        listener.stdin.write("counted\n")
+        listener.stdin.flush()
         seen = json.loads(listener.stdout.readline())
     return {rule for rule, packets in counts.items() if packets}, seen
 
@@ -172,7 +178,8 @@ def test_a_table_does_to_a_packet_what_is_said(case: Case, protocol: str) -> Non
     arrived = Sent(name=sent.name, data=sent.data, packet=_forwarded(sent))
     (outcome,) = predicted(arrived, case.table, Hook.FORWARD)
 
-    rules, seen = _arrival(sent, "FORWARD/1", case.table)
+    seconds = DEADLINE_SECONDS if outcome.ending is None else 0.3
+    rules, seen = _arrival(sent, "FORWARD/1", case.table, seconds=seconds)
 
     assert facts_of(outcome) == rules - _silent(case)
     if outcome.ending is None:
