@@ -72,6 +72,9 @@ class Verdict(StrEnum):
         return "unknown" if self is Verdict.UNKNOWN else "lost"
 
 
+WORST_FIRST = ("lost", "unknown", "arrived")
+"""The families of verdicts: what a question about several ways asks for first."""
+
 FactSection = Literal[
     "address", "api", "conntrack", "envoy", "fdb", "file", "iptables-legacy", "iptables-nft", "ipvs", "link",
     "neighbour", "nftables", "qdisc", "route", "rule", "socket", "sysctl", "xfrm",
@@ -241,8 +244,8 @@ class Trace:
         """
         if not self.paths:
             return Verdict.UNKNOWN
-        rank = {"lost": 0, "unknown": 1, "arrived": 2}
-        return min((_certain(path) for path in self.paths if path.weight != 0), key=lambda v: rank[v.family])
+        ends = (_certain(path) for path in self.paths if path.weight != 0)
+        return min(ends, key=lambda verdict: WORST_FIRST.index(verdict.family))
 
 
 def _certain(path: Path) -> Verdict:

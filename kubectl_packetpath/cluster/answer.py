@@ -12,9 +12,8 @@ from kubectl_packetpath.cluster.policy.judged import Judged
 from kubectl_packetpath.cluster.question import Question
 from kubectl_packetpath.packet import Address
 from kubectl_packetpath.snapshot.state import NodeState
-from kubectl_packetpath.trace import Budget, Path, Trace, Verdict
+from kubectl_packetpath.trace import WORST_FIRST, Budget, Path, Trace, Verdict
 
-WORST_FIRST = ("lost", "unknown", "arrived")
 ANYWHERE = {"Address", "Packet"}
 """Questions to which leaving the cluster is a good end; a Service's packet that leaves has lost its way."""
 

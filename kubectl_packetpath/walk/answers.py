@@ -4,10 +4,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from kubectl_packetpath.packet import ICMP, ICMPV6, TCP, TCP_ACK, TCP_SYN, Packet
-from kubectl_packetpath.trace import Path
+from kubectl_packetpath.trace import WORST_FIRST, Path
 from kubectl_packetpath.walk.here import scaled, total
-
-WORST_FIRST = ("lost", "unknown", "arrived")
 
 
 def answer_to(packet: Packet) -> Packet:
@@ -33,15 +31,17 @@ def answer_to(packet: Packet) -> Packet:
 
 
 def with_replies(path: Path, replies: Iterable[Path]) -> Iterator[Path]:
-    """The path with its answer; once for each kind of end, in its share, where chance decides whether that comes back."""
-    families: dict[str, list[Path]] = {}
+    """The path with its answer; once for each kind of end, in its share, where chance decides whether that comes back.
+
+    What rests on an assumption is a kind of its own: beside an answer that comes back for certain it would be overlooked.
+    """
+    kinds: dict[tuple[int, bool], list[Path]] = {}
     for reply in replies:
-        families.setdefault(reply.ending.verdict.family, []).append(reply)
-    if len(families) < 2:
-        yield replace(path, reply=next(iter(families.values()))[0]) if families else path
+        kind = (WORST_FIRST.index(reply.ending.verdict.family), reply.weight is None)
+        kinds.setdefault(kind, []).append(reply)
+    if len(kinds) < 2:
+        yield replace(path, reply=next(iter(kinds.values()))[0]) if kinds else path
         return
-    for family in WORST_FIRST:
-        if family in families:
-            weight = total(reply.weight for reply in families[family])
-            reply = replace(families[family][0], weight=weight)
-            yield replace(path, weight=scaled(path.weight, weight), reply=reply)
+    for _, alike in sorted(kinds.items()):
+        weight = total(reply.weight for reply in alike)
+        yield replace(path, weight=scaled(path.weight, weight), reply=replace(alike[0], weight=weight))

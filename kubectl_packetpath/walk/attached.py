@@ -9,7 +9,7 @@ from kubectl_packetpath.snapshot.absent import Absent
 from kubectl_packetpath.snapshot.links import Link
 from kubectl_packetpath.snapshot.nftables import NFPROTO_INET, NFPROTO_NETDEV
 from kubectl_packetpath.snapshot.state import NamespaceState, NodeState
-from kubectl_packetpath.walk.segment import AGGREGATES, Station, lower_of
+from kubectl_packetpath.walk.segment import AGGREGATES, MOST_SEGMENTS, Station, lower_of
 from kubectl_packetpath.walk.tables import tables_of
 
 INGRESS_HOOK = {NFPROTO_NETDEV: 0, NFPROTO_INET: 5}
@@ -32,8 +32,10 @@ def beyond(node: NodeState, state: NamespaceState, device: Link, *, incoming: bo
             yield f"{name}: nft chain {chain.table}/{chain.name} at the device is not modelled"
 
 
-def beneath(node: NodeState, state: NamespaceState, device: Link) -> Iterator[str]:
+def beneath(node: NodeState, state: NamespaceState, device: Link, depth: int = 0) -> Iterator[str]:
     """What may decide about a packet at the devices by which a VLAN, macvlan, bond, ... sends it on, in words."""
+    if depth > MOST_SEGMENTS:  # the kernel allows no rings, but whoever wrote a recording may
+        return
     for station in _lower(node, state, device):
         if station.state is None:
             continue
@@ -41,7 +43,7 @@ def beneath(node: NodeState, state: NamespaceState, device: Link) -> Iterator[st
         netem = station.link.netem
         if netem is not None and (netem.loss or netem.unsure):
             yield f"{node.name} {station.link.name}: netem loses packets below {device.name}, which is not modelled"
-        yield from beneath(node, station.state, station.link)
+        yield from beneath(node, station.state, station.link, depth + 1)
 
 
 def _lower(node: NodeState, state: NamespaceState, device: Link) -> Iterator[Station]:

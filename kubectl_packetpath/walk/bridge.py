@@ -14,6 +14,7 @@ from kubectl_packetpath.snapshot.absent import Absent
 from kubectl_packetpath.snapshot.links import Link
 from kubectl_packetpath.snapshot.state import NamespaceState
 from kubectl_packetpath.trace import Ending, Fact, History, Outcome, Step, StepKind, Verdict
+from kubectl_packetpath.walk.attached import beyond
 from kubectl_packetpath.walk.fitting import Sender, fitted
 from kubectl_packetpath.walk.forwarding import take_in
 from kubectl_packetpath.walk.here import Here, Hook, Outcomes, ended
@@ -108,6 +109,8 @@ def _switch(place: Place, outcome: Outcome, bridge: Link, port: Link) -> Iterato
 def _up(place: Place, outcome: Outcome, bridge: Link, port: Link) -> Iterator[Departure]:
     prerouted = _calls_iptables(place.state, bridge, outcome.packet.family)
     physical = port if prerouted else None  # only br_netfilter remembers it
+    for text in beyond(place.node, place.state, bridge, incoming=True):
+        outcome = assumed(outcome, text)
     yield from take_in(place, outcome, Ports(device=bridge, physical=physical, prerouted=prerouted))
 
 

@@ -81,6 +81,8 @@ def _received(place: Place, outcome: Outcome, device: Link) -> Iterator[Departur
                 f"{place.node.name} {master.name} takes what {device.name} gets: its driver is not modelled"
             )
             outcome = assumed(outcome, text)
+        for text in beyond(place.node, place.state, master, incoming=True):
+            outcome = assumed(outcome, text)
         device = master
     elif master is not None and master.vrf_table is not None:
         outcome = assumed(outcome, f"{place.node.name} {master.name}: hooks of a VRF are not modelled")

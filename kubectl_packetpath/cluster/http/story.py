@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from kubectl_packetpath.cluster.answer import WORST_FIRST, Answer
+from kubectl_packetpath.cluster.answer import Answer
 from kubectl_packetpath.cluster.http.decision import Decision, Result
 from kubectl_packetpath.cluster.http.encryption import Boundary, between_nodes, boundaries
 from kubectl_packetpath.cluster.http.live.drift import Live
@@ -10,6 +10,7 @@ from kubectl_packetpath.cluster.http.plan import Plan
 from kubectl_packetpath.cluster.http.tls.serving import Shown
 from kubectl_packetpath.cluster.naming.resolver import Resolver
 from kubectl_packetpath.cluster.naming.resolving import Resolution
+from kubectl_packetpath.trace import WORST_FIRST
 
 ENDS = {
     Result.FORWARDED: "arrived",

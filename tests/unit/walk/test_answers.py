@@ -38,6 +38,10 @@ def path(verdict: Verdict, weight: Share = ALL) -> Path:
             [(HALF * HALF, Verdict.UNKNOWN, HALF), (HALF * HALF, Verdict.DELIVERED, HALF)],
         ),
         (
+            [(Verdict.DELIVERED, HALF), (Verdict.DELIVERED, None)],
+            [(HALF * HALF, Verdict.DELIVERED, HALF), (None, Verdict.DELIVERED, None)],
+        ),
+        (
             [(Verdict.DELIVERED, None), (Verdict.DROPPED, None)],
             [(None, Verdict.DROPPED, None), (None, Verdict.DELIVERED, None)],
         ),

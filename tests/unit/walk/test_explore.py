@@ -167,6 +167,41 @@ def test_a_program_below_the_device_is_an_assumption(devices: tuple[Link, ...], 
     assert path.weight is None
 
 
+@pytest.mark.parametrize(
+    "devices",
+    [
+        (device(6, "eth0.7", kind="vlan", link=6, vlan_id=7),),
+        (device(6, "bond0", kind="bond", master=6),),
+        (
+            device(6, "a", kind="vlan", link=5, vlan_id=1),
+            device(5, "b", kind="vlan", link=6, vlan_id=2),
+        ),
+    ],
+    ids=["vlan", "bond", "two"],
+)
+def test_a_ring_of_devices_ends(devices: tuple[Link, ...]) -> None:
+    """No kernel has one, but a recording may."""
+    ways = (route("10.0.0.0/8 dev 6"), route("local 192.0.2.10/32 dev 2"))
+    start = Originated(namespace=1, packet=packet("192.0.2.10:40000 10.2.0.3:80"))
+
+    path = only(run(pod_node(ways=ways, devices=(LO, device(2, "eth0"), *devices)), start))
+
+    assert path.ending.verdict is Verdict.SENT
+
+
+@pytest.mark.parametrize("program", [{"has_tc_programs": True}, {"xdp_program": 7}])
+def test_a_program_at_the_bond_is_an_assumption(program: dict[str, object]) -> None:
+    """It sees what comes in by the devices below."""
+    bond = device(6, "eth0", kind="bond", **program)
+    cali = device(5, "cali1", kind="veth", link=3, link_netnsid=0)
+    start = ReceivedOn(namespace=1, device="ens1", packet=packet("198.51.100.1:40000 10.1.0.3:8080"))
+
+    path = only(run(pod_node(devices=(LO, device(2, "ens1", master=6), bond, cali)), start))
+
+    assert path.weight is None
+    assert path.ending.verdict is Verdict.DELIVERED
+
+
 def test_hardware_that_takes_from_another_device_is_an_assumption() -> None:
     """Accelerated networking of clouds: its driver may do more than pass frames on."""
     devices = (

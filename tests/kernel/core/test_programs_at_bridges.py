@@ -1,0 +1,41 @@
+"""A program attached to a bridge sees what comes up to the host, whichever port it came in by."""
+
+from collections.abc import Iterator
+
+import pytest
+from kernel.lab import Lab, assumptions, happened, lab, predicted, question, walk
+from kernel.networks.programs import clsact
+
+pytestmark = pytest.mark.kernel
+
+HOST = "10.6.0.1"
+
+
+@pytest.fixture
+def bridged() -> Iterator[Lab]:
+    """A host whose address is at its bridge, and a client at a port."""
+    with lab("brprog") as made:
+        made.add("host", "client")
+        made.connect(("host", "port"), ("client", "eth0"))
+        made["host"].ip(
+            "link add br0 type bridge",
+            "link set br0 up",
+            "link set port master br0",
+            f"addr add {HOST}/24 dev br0",
+        )
+        made["client"].ip("addr add 10.6.0.2/24 dev eth0")
+        made.serve("host", "tcp:80")
+        yield made
+
+
+@pytest.mark.parametrize("drops", [False, True], ids=["passes", "drops"])
+def test_what_comes_up(bridged: Lab, *, drops: bool) -> None:
+    """Certain without the program; with it the walk says that it did not look, whatever the program does."""
+    assert predicted(bridged, "client", HOST, 80) == {happened(bridged, "client", HOST, 80)}
+    with clsact(bridged["host"], "br0", drops=drops):
+        seen = bridged.reach("client", HOST, 80, seconds=0.5 if drops else 5.0)["result"]
+        (path,) = walk(bridged, "client", question(HOST, 80))
+
+    assert seen == ("timeout" if drops else "reached")
+    assert path.weight is None
+    assert assumptions(path) == ["brprog br0: a tc program is not modelled"]
