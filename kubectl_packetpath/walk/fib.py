@@ -25,13 +25,17 @@ from kubectl_packetpath.snapshot.routing import (
 )
 from kubectl_packetpath.snapshot.state import NamespaceState
 from kubectl_packetpath.walk.rules import matches, named_table
-from kubectl_packetpath.walk.tables import PrefixTable, Tables, tables_of
+from kubectl_packetpath.walk.tables import Carried, PrefixTable, Tables, members_of, tables_of
 from kubectl_packetpath.walk.ways import RouteQuery, Way
 
 UNSPECIFIED = IPv6Address("::")
 BLACKHOLE = NextHop(flags=0)
 REJECTING = {"blackhole", "unreachable", "prohibit"}
 LEGACY_TOS_MASK = 0x1C
+OTHER_LENGTH = (
+    "ip rule {}: suppress_prefixlength may see the length of another IPv6 route with next hop object {}"
+)
+OTHER_SETTINGS = "source and MTU may be those of another IPv6 route with next hop object {}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +51,7 @@ def search(state: NamespaceState, query: RouteQuery) -> tuple[Way, ...]:
     """The ways that rules and tables allow; one of type `none` where nothing matches."""
     tables = tables_of(state)
     assumed: tuple[str, ...] = ()
+    possible: tuple[Way, ...] = ()
     rules = tables.rules[query.destination.version]
     position = 0
     while position < len(rules):
@@ -60,17 +65,28 @@ def search(state: NamespaceState, query: RouteQuery) -> tuple[Way, ...]:
             position = _target(rules, rule, position)
             continue
         if rule.action in REJECTING:
-            return (Way(type=rule.action, rule=rule, assumed=assumed),)
+            return (*possible, _hopless(rule.action, assumed, rule))
         match = _in_table(state, tables, rule, query)
         if match is None or match.type == "throw":
             continue
-        if _suppressed(rule, match):
+        shared = carried(match.route, tables)
+        unwanted = _suppressed(rule, match, shared)
+        if len(unwanted) > 1:
+            assumed += (OTHER_LENGTH.format(rule.priority, match.route.nexthop_id),)
+            possible += tuple(_ways(tables, rule, match, assumed))
+        if True in unwanted:
             continue
         if rule.suppress_group is not None:
             assumed += (f"ip rule {rule.priority}: suppress_ifgroup is not modelled",)
         doubt = _merged_doubt(tables, rule, query, match)
-        return tuple(_ways(tables, rule, match, assumed + doubt))
-    return (Way(type="none", assumed=assumed),)
+        if len({each.settings for each in shared}) > 1:
+            doubt += (OTHER_SETTINGS.format(match.route.nexthop_id),)
+        return (*possible, *_ways(tables, rule, match, assumed + doubt))
+    return (*possible, _hopless("none", assumed))
+
+
+def _hopless(kind: str, assumed: tuple[str, ...], rule: PolicyRule | None = None) -> Way:
+    return Way(type=kind, rule=rule, assumed=assumed, weight=None if assumed else Fraction(1))
 
 
 def _target(rules: tuple[PolicyRule, ...], rule: PolicyRule, position: int) -> int:
@@ -81,12 +97,27 @@ def _target(rules: tuple[PolicyRule, ...], rule: PolicyRule, position: int) -> i
     return position
 
 
-def _suppressed(rule: PolicyRule, match: Match) -> bool:
-    """Whether the rule does not want so short a prefix; an IPv4 route that rejects is never suppressed."""
-    if match.route.destination.version == 4 and not match.hops:
-        return False
+def _suppressed(rule: PolicyRule, match: Match, shared: frozenset[Carried]) -> set[bool]:
+    """Whether the rule does not want so short a prefix; a route that rejects is never suppressed."""
     limit = rule.suppress_prefix_length
-    return limit is not None and match.route.destination.prefixlen <= limit
+    if limit is None or not match.hops:
+        return {False}
+    return {
+        length <= limit for length in (match.route.destination.prefixlen, *(each.length for each in shared))
+    }
+
+
+def carried(route: Route, tables: Tables) -> frozenset[Carried]:
+    """What routes bring along that this one may be taken for: IPv6 routes with the same next hop object.
+
+    The kernel keeps what an IPv6 lookup gave with the next hop, per processor, as the route had it that was the
+    first to ask: net/ipv6/route.c rt6_get_pcpu_route.
+    """
+    if route.nexthop_id is None or route.destination.version == 4:
+        return frozenset()
+    return frozenset().union(
+        *(tables.sharing.get(each, ()) for each in members_of(route.nexthop_id, tables.nexthops))
+    )
 
 
 def _in_table(state: NamespaceState, tables: Tables, rule: PolicyRule, query: RouteQuery) -> Match | None:
@@ -123,9 +154,7 @@ def _match6(state: NamespaceState, tables: Tables, table: PrefixTable, query: Ro
     )
     best: Match | None = None
     best_score = -1
-    for route in table.matching(query.destination):
-        if route.source is not None and (query.source or UNSPECIFIED) not in route.source:
-            continue
+    for route in table.matching_from(query.destination, query.source or UNSPECIFIED):
         if best is not None and not _same_leaf(best.route, route):
             break
         match, score = _scored(state, tables, route, query, wanted)

@@ -6,7 +6,7 @@ Kernel: net/ipv4/fib_trie.c, net/ipv6/ip6_fib.c
 from collections import OrderedDict, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from kubectl_packetpath.packet import Address
 from kubectl_packetpath.snapshot.absent import Absent, Why
@@ -66,10 +66,38 @@ class PrefixTable:
         for length in self.order:
             yield from self.lengths[length].get(number >> (self.bits - length), ())
 
+    def matching_from(self, address: Address, source: Address) -> Iterator[Route]:
+        """IPv6: routes in the order in which the kernel takes them for a packet of this source.
+
+        Routes for some sources alone hide those of their very prefix that are for every source from all other
+        packets, unless a longer prefix was tried before or the prefix is ::/0.
+
+        Kernel: net/ipv6/ip6_fib.c fib6_node_lookup_1, net/ipv6/route.c fib6_backtrack
+        """
+        number, found = int(address), False
+        for length in self.order:
+            routes = self.lengths[length].get(number >> (self.bits - length), ())
+            hidden = length > 0 and not found and any(route.source is not None for route in routes)
+            for route in routes:
+                if route.source is None and hidden:
+                    continue
+                if route.source is None or source in route.source:
+                    found, hidden = True, False
+                    yield route
+
 
 def _within_prefix(route: Route) -> tuple[int, int, int]:
     source_length = route.source.prefixlen if route.source is not None else 0
     return -source_length, -route.tos, route.metric
+
+
+class Carried(NamedTuple):
+    """What an IPv6 route brings along besides its next hops."""
+
+    length: int
+    """Of its prefix."""
+    settings: tuple[Address | None, int | None]
+    """The source that it prefers, and its MTU."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,6 +114,8 @@ class Tables:
     """By device."""
     owners: Mapping[Address, InterfaceAddress]
     nexthops: Mapping[int, NexthopObject]
+    sharing: Mapping[int, frozenset[Carried]]
+    """Of all IPv6 routes of a next hop object, by itself or in a group."""
     custom_rules: bool
     """There are IPv4 rules beyond the three that every namespace starts with."""
     custom_local_routes: bool
@@ -123,6 +153,7 @@ def _read(state: NamespaceState) -> Tables:
     nexthops: tuple[NexthopObject, ...] = ()
     if any(route.nexthop_id is not None for route in routes):
         nexthops = rows(state.nexthops(), "nexthops")
+    objects = {each.id: each for each in nexthops}
     return Tables(
         prefixes=_index(routes),
         rules=by_family,
@@ -130,11 +161,29 @@ def _read(state: NamespaceState) -> Tables:
         named={link.name: link for link in links},
         addresses={link: tuple(entries) for link, entries in by_device.items()},
         owners={entry.address: entry for entry in addresses},
-        nexthops={each.id: each for each in nexthops},
+        nexthops=objects,
+        sharing=_sharing(routes, objects),
         custom_rules={(r.priority, r.table) for r in by_family[4]} != DEFAULT_RULES[4]
         or any(_picky(rule) for rule in by_family[4]),
         custom_local_routes=any(_added_by_hand(route, by_device) for route in routes),
     )
+
+
+def members_of(number: int, objects: Mapping[int, NexthopObject]) -> tuple[int, ...]:
+    """The next hop objects that this one stands for: the members of a group, or itself."""
+    entry = objects.get(number)
+    return tuple(member for member, _ in entry.group) if entry is not None and entry.group else (number,)
+
+
+def _sharing(routes: Iterable[Route], objects: Mapping[int, NexthopObject]) -> dict[int, frozenset[Carried]]:
+    found: dict[int, set[Carried]] = defaultdict(set)
+    for route in routes:
+        if route.nexthop_id is None or route.destination.version == 4:
+            continue
+        carried = Carried(route.destination.prefixlen, (route.preferred_source, route.mtu))
+        for member in members_of(route.nexthop_id, objects):
+            found[member].add(carried)
+    return {number: frozenset(all_carried) for number, all_carried in found.items()}
 
 
 def _index(routes: Iterable[Route]) -> dict[tuple[int, int], PrefixTable]:

@@ -1,34 +1,35 @@
-"""The walk's routing against `ip route get`, the kernel's own answer, for random tables, rules and packets."""
+"""The walk's routing against sockets and `ip route get`, the kernel's own answers, for random tables, rules and packets."""
 
-import json
+import errno
+import os
 import random
+import socket
 import subprocess
-from collections.abc import Iterator
 from dataclasses import dataclass
-from ipaddress import ip_address
-from typing import Any, cast
+from ipaddress import ip_address, ip_interface
 
 import pytest
+from kernel.core.router import OWN_ADDRESSES, here_of, kernel_answer, namespace, one_processor, said
 from kernel.iproute import IprouteState
 
 from kubectl_packetpath.packet import TCP, UDP, Address, Packet
-from kubectl_packetpath.snapshot.state import NamespaceState
 from kubectl_packetpath.trace import Verdict
-from kubectl_packetpath.walk.here import Here
 from kubectl_packetpath.walk.input_route import route_input
 from kubectl_packetpath.walk.output_route import route_output
 from kubectl_packetpath.walk.routing import Way
-from testbed.netns import OWN, Namespace
+from packetpath_agent.netns import inside
+from testbed.netns import Namespace
 
 pytestmark = pytest.mark.kernel
+__all__ = ["namespace", "one_processor"]
 
 QUESTIONS = 120
 TYPES = ["unicast"] * 8 + ["blackhole", "unreachable", "prohibit", "throw"]
 ERRORS = {
-    "Network is unreachable": {"none", "unreachable"},
-    "No route to host": {"none", "unreachable"},
-    "Permission denied": {"prohibit"},
-    "Invalid argument": {"blackhole"},
+    errno.ENETUNREACH: {"none", "unreachable"},
+    errno.EHOSTUNREACH: {"none", "unreachable"},
+    errno.EACCES: {"prohibit"},
+    errno.EINVAL: {"blackhole"},
 }
 
 
@@ -56,7 +57,7 @@ class Family:
 
 FOUR = Family(
     version=4,
-    own=("10.0.0.1/24", "10.0.1.1/24"),
+    own=OWN_ADDRESSES[4],
     gateways=("10.0.0.9", "10.0.1.9"),
     pool="10.4.0.0",
     bits=32,
@@ -64,46 +65,20 @@ FOUR = Family(
 )
 SIX = Family(
     version=6,
-    own=("fd00:0::1/64", "fd00:1::1/64"),
+    own=OWN_ADDRESSES[6],
     gateways=("fd00:0::9", "fd00:1::9"),
     pool="fd44::",
     bits=128,
     step=65536,
 )
+OWN_NETWORKS = tuple(str(ip_interface(each).network) for each in SIX.own)
+"""Where routes for some sources alone are for addresses of the router itself."""
 
 
-@pytest.fixture(params=range(6))
+@pytest.fixture(params=range(10))
 def chance(request: pytest.FixtureRequest) -> random.Random:
     """A seeded source of randomness: every run asks the same."""
     return random.Random(request.param)
-
-
-@pytest.fixture
-def namespace() -> Iterator[Namespace]:
-    """A router with two devices whose other ends are in a second namespace."""
-    router, ends = Namespace(name=f"{OWN}route"), Namespace(name=f"{OWN}route-ends")
-    for each in (router, ends):
-        if each.exists():
-            each.delete()
-        each.create()
-    for number in (0, 1):
-        router.ip(f"link add d{number} type veth peer name d{number} netns {ends.name}")
-        ends.ip(f"link set d{number} up")
-        router.ip(f"link set d{number} up")
-        router.ip(f"addr add {FOUR.own[number]} dev d{number}")
-        router.ip(f"addr add {SIX.own[number]} dev d{number} nodad")
-    router.sysctls(
-        {
-            "net/ipv4/ip_forward": 1,
-            "net/ipv6/conf/all/forwarding": 1,
-            "net/ipv4/conf/all/rp_filter": 0,
-            "net/ipv4/conf/d0/rp_filter": 0,
-            "net/ipv4/conf/d1/rp_filter": 0,
-        }
-    )
-    yield router
-    router.delete()
-    ends.delete()
 
 
 def tried(namespace: Namespace, line: str) -> None:
@@ -123,6 +98,8 @@ def random_routes(namespace: Namespace, family: Family, chance: random.Random) -
         line = f"{flag} route add {kind} {family.prefix(chance)} table {table} metric {chance.choice([1, 50, 90])}"
         if family.version == 4 and chance.random() < 0.2:
             line += f" tos {chance.choice(['0x04', '0x10'])}"
+        if family.version == 6 and chance.random() < 0.3:
+            line += f" from {chance.choice([family.prefix(chance), *OWN_NETWORKS])}"
         if kind == "unicast":
             line += chance.choice(
                 [
@@ -180,33 +157,50 @@ def random_packet(family: Family, chance: random.Random) -> Packet:
     )
 
 
-def kernel_answer(namespace: Namespace, packet: Packet, more: str = "") -> dict[str, Any] | str:
-    """`ip route get`: the route, or the error's text."""
-    name = {TCP: "tcp", UDP: "udp"}[packet.protocol]
-    words = f"route get {packet.destination} mark {packet.mark} ipproto {name} sport {packet.sport} dport {packet.dport}"
-    words += f" tos {packet.tos:#04x}" if packet.family == 4 else ""
-    command = ["ip", f"-{packet.family}", "-n", namespace.name, "-j", *words.split(), *more.split()]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode == 0:
-        return cast(dict[str, Any], json.loads(done.stdout)[0])
-    return done.stderr.strip().removeprefix("RTNETLINK answers: ")
+def source_chosen(namespace: Namespace, packet: Packet) -> str | int:
+    """The source that the kernel gives to a socket that connects, or the error's number.
+
+    `ip route get` asks once; a socket asks again from the source that it found, which may lead elsewhere.
+    """
+    kind = {TCP: socket.SOCK_STREAM, UDP: socket.SOCK_DGRAM}[packet.protocol]
+    family = {4: socket.AF_INET, 6: socket.AF_INET6}[packet.family]
+    handle = os.open(namespace.path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        with inside(handle):
+            asking = socket.socket(family, kind)
+    finally:
+        os.close(handle)
+    with asking:
+        asking.setblocking(False)
+        asking.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        asking.setsockopt(socket.SOL_SOCKET, socket.SO_MARK, packet.mark)
+        if packet.tos:
+            asking.setsockopt(socket.IPPROTO_IP, socket.IP_TOS, packet.tos)
+        os.fchown(asking.fileno(), packet.uid or 0, -1)
+        asking.bind((str(packet.source), packet.sport or 0))
+        result = asking.connect_ex((str(packet.destination), packet.dport or 0))
+        if result not in {0, errno.EINPROGRESS}:
+            return result
+        return str(asking.getsockname()[0])
+
+
+def connected(namespace: Namespace, packet: Packet) -> tuple[tuple[str, str, str], str] | int:
+    """The way of a socket's packets, and its own address; or the number of the error that it got."""
+    source = source_chosen(namespace, packet)
+    if isinstance(source, int):
+        return source
+    first = kernel_answer(namespace, packet, f"uid {packet.uid}")
+    if packet.family == 6 and not isinstance(first, str):
+        return said(first), source
+    answer = kernel_answer(namespace, packet, f"uid {packet.uid} from {source}")
+    assert not isinstance(answer, str), (packet, source, answer)
+    return (*said(answer)[:2], source), source
 
 
 def described(way: Way | None, source: Address | None) -> tuple[str, str, str]:
     """A way as (device, gateway, source)."""
     device = way.device.name if way is not None and way.device is not None else ""
     return device, str(way.gateway) if way is not None and way.gateway else "", str(source or "")
-
-
-def here_of(namespace: Namespace) -> Here:
-    """The state as it is now."""
-    return Here(node="n", state=cast(NamespaceState, IprouteState(namespace.name)))
-
-
-def said(answer: dict[str, Any], *, with_source: bool) -> tuple[str, str, str]:
-    """The kernel's answer in the same form."""
-    gateway = answer.get("gateway") or answer.get("via", {}).get("host", "")
-    return answer.get("dev", ""), gateway, answer.get("prefsrc", "") if with_source else ""
 
 
 @pytest.mark.parametrize("family", [FOUR, SIX], ids=["ipv4", "ipv6"])
@@ -230,13 +224,14 @@ def test_local_packets_take_the_way_that_the_kernel_takes(
                 mark=packet.mark,
                 uid=packet.uid,
             )
-        answer = kernel_answer(namespace, packet, f"uid {packet.uid}")
+        answer = connected(namespace, packet)
         decisions = list(route_output(here, packet))
-        if isinstance(answer, str):
-            types = {d.way.type if d.way else "" for d in decisions}
-            agrees = types <= ERRORS[answer] and all(d.ending for d in decisions)
+        if isinstance(answer, int):
+            agrees = any(d.ending and d.way and d.way.type in ERRORS[answer] for d in decisions)
         else:
-            agrees = said(answer, with_source=True) in {described(d.way, d.packet.source) for d in decisions}
+            way, source = answer
+            ways = {described(d.way, d.packet.source) for d in decisions if not d.ending}
+            agrees = way in ways and source in {each[2] for each in ways}
         if not agrees:
             differences.append((str(packet), answer, [(d.way, d.packet.source) for d in decisions]))
 
@@ -272,12 +267,11 @@ def test_forwarded_packets_take_the_way_that_the_kernel_takes(
         answer = kernel_answer(namespace, packet, f"from {source} iif {name}")
         decisions = list(route_input(here, packet, links[name]))
         if isinstance(answer, str):
-            agrees = all(d.ending is not None for d in decisions)
-            if answer == "Invalid cross-device link":
-                agrees = {d.ending.verdict for d in decisions if d.ending} == {Verdict.DROPPED}
+            verdicts = {d.ending.verdict for d in decisions if d.ending is not None}
+            agrees = Verdict.DROPPED in verdicts if answer == "Invalid cross-device link" else bool(verdicts)
         else:
             ways = {described(d.way, None) for d in decisions if d.ending is None}
-            agrees = said(answer, with_source=False) in ways
+            agrees = said(answer)[:2] in {each[:2] for each in ways}
         if not agrees:
             differences.append((str(packet), name, answer, [(d.way, d.ending) for d in decisions]))
 
