@@ -87,9 +87,9 @@ def _of_way(way: Json, *, answer: bool) -> Iterator[Claim]:
             packet = {name: value for name, value in packet.items() if not name.endswith("_mac")}
         node = hop["node"]
         for step in hop["steps"]:
-            inside, packet = packet, step.get("after", packet)
+            packet = step.get("after", packet)
             device, outgoing = _device(step)
-            shown = inside if step["kind"] == "encapsulated" else packet
+            shown = packet["inner"] if packet is not None and step["kind"] == "encapsulated" else packet
             if device and shown is not None:
                 sealed = shown.get("encapsulation") in SEALING
                 layers = tuple(_layers(shown))

@@ -3,7 +3,7 @@
 from testbed.networks.base import PodNetwork
 from testbed.networks.bgp import Bgp
 from testbed.networks.bridge import Bridge
-from testbed.networks.calico import CALICO_BGP, CALICO_VXLAN
+from testbed.networks.calico import CALICO_BGP, CALICO_IPIP, CALICO_VXLAN
 from testbed.networks.flannel import FLANNEL_HOSTGW, FLANNEL_IPIP, FLANNEL_VXLAN, FLANNEL_WIREGUARD
 from testbed.networks.ptp import PointToPoint
 
@@ -13,7 +13,7 @@ ENFORCING_NETWORKS: tuple[PodNetwork, ...] = (CALICO_BGP, CALICO_VXLAN)
 """Those that also enforce policies."""
 ROUTING_NETWORKS: tuple[PodNetwork, ...] = (Bgp(),)
 """Those whose nodes and router tell each other the ways; not in the matrix, whose proxies know nothing of it."""
-SPECIAL_NETWORKS: tuple[PodNetwork, ...] = (FLANNEL_IPIP, FLANNEL_WIREGUARD)
+SPECIAL_NETWORKS: tuple[PodNetwork, ...] = (CALICO_IPIP, FLANNEL_IPIP, FLANNEL_WIREGUARD)
 """Those that need devices which a kernel may lack; the virtual machine's has them."""
 
 

@@ -3,6 +3,7 @@
 Felix writes routes, rules and ipsets; the CNI plugin makes each pod a veth pair whose end on the node answers ARP for
 every address, with addresses in blocks of 64 from `calico-ipam`. `calico-vxlan` wraps packets between nodes in UDP;
 in `calico-bgp` (IPv4) they go as they are: bird, configured by Calico's confd, tells all nodes and the router the blocks.
+In `calico-ipip` (IPv4) bird tells the nodes alone, and its routes lead into Felix's tunnel.
 Felix works with the node's own iptables: nft, or legacy where kube-proxy does.
 """
 
@@ -32,8 +33,9 @@ class Calico:
     name: str
     backend: str
     """As its manifest's CALICO_NETWORKING_BACKEND."""
-    vxlan: str
+    vxlan: str = "Never"
     """Which packets between nodes are wrapped."""
+    ipip: str = "Never"
     crosses_subnets: bool = True
     link_kind: str | None = None
     program_sets: tuple[str, ...] = ("calico",)
@@ -133,7 +135,7 @@ class Calico:
                     f"{pool}_VXLAN": self.vxlan,
                     f"{pool}_NAT_OUTGOING": "true",
                 }
-        return environment | {"CALICO_IPV4POOL_IPIP": "Never"}
+        return environment | {"CALICO_IPV4POOL_IPIP": self.ipip}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -179,9 +181,73 @@ class CalicoBgp(Calico):
         return listener(plan, folder, own=AS, other=AS)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CalicoIpip(CalicoBgp):
+    """Every node talks BGP with every other one, and what one tells leads to it by `tunl0`.
+
+    Calico's own BIRD has an attribute for that, `krt_tunnel`. BIRD 2 has none, but it looks for the way to a speaker
+    in a table of our choice: the one with a route by the tunnel to each node. What comes out in the kernel is the same.
+    """
+
+    def daemons(self) -> tuple[tuple[str, ...], ...]:
+        """As in Calico's image, with the newer BIRD."""
+        speaker = str(bird.program())
+        return (
+            ("tunnels",),
+            ("felix",),
+            ("confd", str(CONFD)),
+            (speaker, "-d", "-c", str(CONFD / "config/bird.cfg"), "-s", CONTROL),
+        )
+
+    def more_files(self, place: NodePlace) -> dict[Path, str]:
+        """The templates of its image, in the language of BIRD 2."""
+        files = CalicoBgp.more_files(self, place)
+        return {
+            path: _for_bird_2(text) if "templates" in path.parts else text for path, text in files.items()
+        }
+
+    def manifests(self, plan: AddressPlan) -> Iterator[dict[str, Any]]:
+        """The nodes are each other's only peers."""
+        return Calico.manifests(self, plan)
+
+    def router_daemon(self, plan: AddressPlan, folder: Path) -> NetworkDaemon:
+        """Speaks with nobody."""
+        return listener(plan, folder, own=AS, other=AS)
+
+
+TUNNELS = """
+ipv4 table tunnels;
+protocol static {
+  ipv4 { table tunnels; };
+{{- range lsdir "/bgp/v1/host"}}{{$peer := getv (printf "/bgp/v1/host/%s/ip_addr_v4" .)}}{{if ne $peer $node_ip}}
+  route {{$peer}}/32 via {{$peer}}%tunl0 onlink;
+{{- end}}{{end}}
+}
+"""
+BIRD_2 = (
+    (r"^protocol (static|direct) \{", r"protocol \1 {\n  ipv4;"),
+    (r"^  import all; *\n  export filter (\w+);.*", r"  ipv4 { import all; export filter \1; };"),
+    (r"^  import (all;|filter \{)", r"  ipv4 { import \1"),
+    (r"^  \};(  # Only want to export routes)", r"  }; };\1"),
+    (
+        r"^  gateway recursive;.*\n  add paths on;",
+        "  ipv4 { gateway recursive; igp table tunnels; add paths on; };",
+    ),
+    (r"^(# Configure synchronization)", TUNNELS.replace("\\", r"\\") + r"\1"),
+)
+"""What is said otherwise there."""
+
+
+def _for_bird_2(template: str) -> str:
+    for pattern, text in BIRD_2:
+        template = re.sub(pattern, text, template, flags=re.MULTILINE)
+    return template
+
+
 def _source() -> Path:
     return module_folder("calico", "github.com/projectcalico/calico")
 
 
 CALICO_VXLAN = Calico(name="calico-vxlan", backend="vxlan", vxlan="Always")
-CALICO_BGP = CalicoBgp(name="calico-bgp", backend="bird", vxlan="Never")
+CALICO_BGP = CalicoBgp(name="calico-bgp", backend="bird")
+CALICO_IPIP = CalicoIpip(name="calico-ipip", backend="bird", ipip="Always", link_kind="ipip")
