@@ -136,11 +136,11 @@ class _Found:
 def _known(here: Here, packet: Packet) -> _Found | None:
     flow = packet.flow
     for connection in here.connections:
-        if connection.original == flow:
-            return _Found(connection=replace(connection, is_reply=False, confirmed=True))
-        if connection.reply == flow:
+        if connection.reply == flow:  # asked first: the later of the two into the table, which matters for a flow to itself
             answering = replace(connection, is_reply=True, confirmed=True, state=State.ESTABLISHED)
             return _Found(connection=answering)
+        if connection.original == flow:
+            return _Found(connection=replace(connection, is_reply=False, confirmed=True))
     if not here.ask_table or packet.sport_chosen:
         return None
     message = here.state.conntrack(key_of(flow))
@@ -211,7 +211,7 @@ class Entry:
 
 
 def _as_connection(entry: Entry, flow: Flow) -> Connection:
-    is_reply = flow != entry.original
+    is_reply = flow == entry.reply or flow != entry.original
     if is_reply or entry.status & IPS_SEEN_REPLY:
         state = State.ESTABLISHED
     else:
