@@ -29,6 +29,7 @@ from kubectl_packetpath.snapshot.xfrm import WireguardDevice, XfrmPolicy, XfrmSt
 from kubectl_packetpath.snapshot.xtables import LegacyChain, LegacyTable
 from packetpath_agent import files, netns
 from packetpath_agent.collectors import (
+    cgroups,
     ipvs,
     links,
     neighbours,
@@ -54,6 +55,7 @@ T = TypeVar("T")
 SUBJECTS = (
     "links", "addresses", "routes", "rules", "nexthops", "neighbours", "fdb", "sysctls", "recent",
     "ipvs", "xfrm_policies", "xfrm_states", "wireguard", "sockets", "resolv_conf",
+    "socket_programs",
 )  # fmt: skip
 
 
@@ -264,6 +266,12 @@ class LiveNamespace:
         indexes = tuple(link.index for link in known if link.kind == "wireguard")
         return self._read("wireguard", lambda: wireguard.devices(indexes))
 
+    def socket_programs(self) -> Section[str]:
+        """Places where programs of control groups decide about packets of sockets here."""
+        pids = () if self._is_host else self._found.pids[:MOST_PROCESSES]
+        nobody = not pids and not self._is_host
+        return self._read("socket_programs", lambda: () if nobody else cgroups.programs(pids))
+
     def resolv_conf(self) -> str | Absent:
         """The pod's /etc/resolv.conf, or the node's."""
         if self._is_host:
@@ -285,7 +293,7 @@ class LiveNamespace:
         for read in (
             self.legacy_tables, lambda: self.nft.read_everything(packed=packed), self._sets.read_everything, lambda: self.recent(""),
             self._connections.read_everything, self.ipvs, self._balanced.read_everything, self.xfrm_policies, self.xfrm_states,
-            self.wireguard, self.resolv_conf,
+            self.wireguard, self.resolv_conf, self.socket_programs,
         ):  # fmt: skip
             read()
 

@@ -8,7 +8,7 @@ import os
 import struct
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from kubectl_packetpath.snapshot.netlink import attribute, attribute_map
 from packetpath_agent import files
 from packetpath_agent.wire import NETLINK_ROUTE, Netlink
 
-CLONE_NEWNET = 0x40000000
+CLONE_NEWNET, CLONE_NEWCGROUP = 0x40000000, 0x02000000
 RTM_GETNSID = 90
 NETNSA_NSID, NETNSA_FD = 1, 3
 _LIBC = ctypes.CDLL(None, use_errno=True)
@@ -38,24 +38,33 @@ class Found:
     """All processes inside."""
 
 
-@contextmanager
-def inside(descriptor: int) -> Iterator[None]:
+def inside(descriptor: int) -> AbstractContextManager[None]:
     """Be in another network namespace for a while. Sockets opened there stay there."""
-    home = os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+    return _within(descriptor, "net", CLONE_NEWNET)
+
+
+def inside_cgroups(descriptor: int) -> AbstractContextManager[None]:
+    """Be in another namespace of control groups for a while: paths of groups are as it sees them."""
+    return _within(descriptor, "cgroup", CLONE_NEWCGROUP)
+
+
+@contextmanager
+def _within(descriptor: int, kind: str, flag: int) -> Iterator[None]:
+    home = os.open(f"/proc/thread-self/ns/{kind}", os.O_RDONLY | os.O_CLOEXEC)
     try:
-        _enter(descriptor)
+        _enter(descriptor, flag)
         try:
             yield
         finally:
-            _enter(home)
+            _enter(home, flag)
     finally:
         os.close(home)
 
 
-def _enter(descriptor: int) -> None:
-    if _LIBC.setns(descriptor, CLONE_NEWNET) != 0:
+def _enter(descriptor: int, flag: int) -> None:
+    if _LIBC.setns(descriptor, flag) != 0:
         number = ctypes.get_errno()
-        raise OSError(number, f"entering a network namespace: {os.strerror(number)}")
+        raise OSError(number, f"entering a namespace: {os.strerror(number)}")
 
 
 def own() -> Found:

@@ -20,7 +20,7 @@ from kubectl_packetpath.snapshot.sysctls import Sysctl
 from kubectl_packetpath.snapshot.xfrm import WireguardDevice, XfrmPolicy, XfrmState
 from kubectl_packetpath.snapshot.xtables import LegacyTable
 
-SCHEMA = 3
+SCHEMA = 4
 """Rises with every change of these records; `migrate` has one step for each rise."""
 
 NOT_ASKED = Absent(why=Why.NOT_ASKED)
@@ -79,6 +79,8 @@ class NetworkNamespace:
     wireguard: Section[WireguardDevice] = NOT_ASKED
     sockets: Section[Socket] = NOT_ASKED
     resolv_conf: str | Absent = NOT_ASKED
+    socket_programs: Section[str] = NOT_ASKED
+    """Where programs of control groups decide about packets of sockets, by bpftool's names of the places."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,11 +10,11 @@ from kubectl_packetpath.snapshot import SCHEMA
 
 
 def _as_it_is(plain: Any) -> Any:
-    """2 and 3 only added fields: what an older recording does not have was not asked for."""
+    """2, 3 and 4 only added fields: what an older recording does not have was not asked for."""
     return plain
 
 
-STEPS: Mapping[int, Callable[[Any], Any]] = {1: _as_it_is, 2: _as_it_is}
+STEPS: Mapping[int, Callable[[Any], Any]] = {1: _as_it_is, 2: _as_it_is, 3: _as_it_is}
 """From which schema, and how to the next one."""
 
 

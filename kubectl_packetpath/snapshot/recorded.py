@@ -320,6 +320,10 @@ class RecordedNamespace:
         """The pod's /etc/resolv.conf."""
         return self._asked("resolv.conf", self.record.resolv_conf)
 
+    def socket_programs(self) -> Section[str]:
+        """Places where programs of control groups decide; recordings of before schema 4 do not tell."""
+        return self.record.socket_programs
+
 
 class RecordedNode:
     """One node of a recording."""

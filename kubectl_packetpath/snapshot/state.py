@@ -145,6 +145,9 @@ class NamespaceState(Protocol):
     def resolv_conf(self) -> str | Absent:
         """The pod's /etc/resolv.conf."""
 
+    def socket_programs(self) -> Section[str]:
+        """Places where programs of control groups decide about packets of sockets here, by bpftool's names."""
+
 
 class NodeState(Protocol):
     """What a walk may read of one node."""

@@ -277,7 +277,7 @@ def with_message(leg: _Leg, cluster: Cluster) -> _Leg:
     message, node = leg.ending.message, cluster.nodes.get(leg.node)
     if message is None or node is None:
         return leg
-    start = explore.Originated(namespace=leg.namespace, packet=message)
+    start = explore.Originated(namespace=leg.namespace, packet=message, answering=True)
     ways = tuple(_follow(node, start, leg.connections, cluster, 0))
     need = next((way.need for way in ways if way.need is not None), None)
     home = (leg.hops[0].node, leg.hops[0].namespace)
@@ -353,7 +353,7 @@ def _with_replies(query: Query, leg: _Leg, answers: tuple[_Leg, ...]) -> Iterato
 def _answers(query: Query, leg: _Leg, cluster: Cluster) -> Iterator[_Leg]:
     if not query.reply or query.one_node or leg.ending.verdict is not Verdict.DELIVERED:
         return
-    start = explore.Originated(namespace=leg.namespace, packet=answer_to(leg.packet))
+    start = explore.Originated(namespace=leg.namespace, packet=answer_to(leg.packet), answering=True)
     yield from _follow(cluster.nodes[leg.node], start, leg.connections, cluster, 0)
 
 

@@ -136,7 +136,9 @@ class _Found:
 def _known(here: Here, packet: Packet) -> _Found | None:
     flow = packet.flow
     for connection in here.connections:
-        if connection.reply == flow:  # asked first: the later of the two into the table, which matters for a flow to itself
+        if (
+            connection.reply == flow
+        ):  # asked first: the later of the two into the table, which matters for a flow to itself
             answering = replace(connection, is_reply=True, confirmed=True, state=State.ESTABLISHED)
             return _Found(connection=answering)
         if connection.original == flow:

@@ -67,6 +67,8 @@ class Originated:
 
     namespace: int
     packet: Packet
+    answering: bool = False
+    """It answers one that came here: no socket has connected for it."""
 
 
 Start = ReceivedOn | Originated
@@ -135,7 +137,9 @@ def run(
     place = journey.place(state)
     try:
         if isinstance(start, Originated):
-            yield from _visited(journey, place, originate(place, start.packet), begins=True)
+            yield from _visited(
+                journey, place, originate(place, start.packet, answering=start.answering), begins=True
+            )
             return
         device = tables_of(state).named.get(start.device)
         if device is None:

@@ -13,6 +13,7 @@ from kubectl_packetpath.packet import UDP, Address, Packet
 from kubectl_packetpath.snapshot.links import Link
 from kubectl_packetpath.trace import Ending, Outcome, Step, StepKind, Verdict
 from kubectl_packetpath.walk import tunnels, xfrm
+from kubectl_packetpath.walk.attached import TAKING, at_sockets
 from kubectl_packetpath.walk.delivery import deliver
 from kubectl_packetpath.walk.fitting import Sender, fitted
 from kubectl_packetpath.walk.here import Here, Hook, ended, scaled, unknown
@@ -111,6 +112,8 @@ def _handed(place: Place, here: Here, outcome: Outcome, ports: Ports) -> Iterato
         outcome = assumed(outcome, f"{here.node}: {CHECKSUM_TAKEN}")
         ending = Ending(verdict=Verdict.DROPPED, reason="its checksum no longer fits (Udp6InCsumErrors)")
         yield Departure(outcome=ended(outcome, ending, kind=StepKind.DROPPED))
+    for doubt in at_sockets(place, packet, TAKING):
+        outcome = assumed(outcome, doubt)
     yield Departure(outcome=deliver(here, outcome, place.own))
 
 

@@ -11,7 +11,7 @@ from kubectl_packetpath.snapshot.absent import Absent
 from kubectl_packetpath.snapshot.links import Link
 from kubectl_packetpath.trace import Ending, History, Outcome, Step, StepKind, Verdict
 from kubectl_packetpath.walk import tunnels
-from kubectl_packetpath.walk.attached import beneath, beyond
+from kubectl_packetpath.walk.attached import ANSWERING, ASKING, at_sockets, beneath, beyond
 from kubectl_packetpath.walk.bridge import receive_frame, transmit
 from kubectl_packetpath.walk.fitting import Sender, fitted, limit_of
 from kubectl_packetpath.walk.forwarding import send_out, take_in
@@ -94,7 +94,7 @@ def _for_another(outcome: Outcome, device: Link, mac: str) -> Outcome:
     return ended(outcome, Ending(verdict=Verdict.DROPPED, reason=reason), kind=StepKind.DROPPED)
 
 
-def originate(place: Place, packet: Packet) -> Iterator[Departure]:
+def originate(place: Place, packet: Packet, *, answering: bool = False) -> Iterator[Departure]:
     """A socket of this namespace sends a packet; an unspecified source is chosen by the kernel."""
     here = place.here(Hook.OUTPUT)
     for decision in route_output(here, packet):
@@ -108,6 +108,8 @@ def originate(place: Place, packet: Packet) -> Iterator[Departure]:
             after=sent if changed else None,
         )
         outcome = replace(noted(go_on(sent, None), step), weight=decision.weight)
+        for doubt in at_sockets(place, sent, ANSWERING if answering else ASKING):
+            outcome = assumed(outcome, doubt)
         yield from _settled(place, _output(place, outcome, decision), 0)
 
 

@@ -38,15 +38,17 @@ def _has_filters(wire: Netlink, index: int) -> bool:
 
 
 def _has_programs(index: int) -> bool:
-    return any(_query(index, kind) > 0 for kind in ATTACH_TYPES)
+    return any(query(index, kind) > 0 for kind in ATTACH_TYPES)
 
 
-def _query(index: int, kind: int) -> int:
-    """How many programs; 0 where the kernel has no such place."""
+def query(target: int, kind: int, flags: int = 0) -> int:
+    """How many programs hang there (a device's index, or an open control group); 0 where the kernel has no such place."""
     number = BPF_SYSCALL.get(platform.machine())
     if number is None:
         return 0
-    asked = ctypes.create_string_buffer(struct.pack("=IIIIQII", index, kind, 0, 0, 0, 0, 0).ljust(64, b"\0"))
+    asked = ctypes.create_string_buffer(
+        struct.pack("=IIIIQII", target, kind, flags, 0, 0, 0, 0).ljust(64, b"\0")
+    )
     if _LIBC.syscall(number, BPF_PROG_QUERY, asked, 64) != 0:
         code = ctypes.get_errno()
         if code in {errno.EINVAL, errno.ENODEV, errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOENT, errno.ENXIO}:

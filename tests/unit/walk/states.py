@@ -90,6 +90,7 @@ class WrittenState:
     encryption: tuple[XfrmPolicy, ...] = ()
     associations: tuple[XfrmState, ...] = ()
     guarded: tuple[WireguardDevice, ...] = ()
+    socket_places: tuple[str, ...] | Absent = ()
     virtual: tuple[VirtualServer, ...] | Absent = ()
     balanced: tuple[bytes, ...] = ()
 
@@ -172,6 +173,10 @@ class WrittenState:
     def wireguard(self) -> tuple[WireguardDevice, ...]:
         """As written."""
         return self.guarded
+
+    def socket_programs(self) -> tuple[str, ...] | Absent:
+        """As written."""
+        return self.socket_places
 
 
 @dataclass(slots=True, kw_only=True)

@@ -1,0 +1,84 @@
+"""Programs at control groups: they may change where a socket's packets go, or stop them, before any rule sees them.
+
+Socket load balancers (Cilium, Calico's eBPF data plane) translate a Service's address in connect(); systemd's filters
+of a unit stop packets. What counts for a process are the programs of its group and of all groups above.
+
+Kernel: kernel/bpf/cgroup.c, Documentation/bpf/prog_cgroup_sockopt; cgroup_namespaces(7), proc_pid_mountinfo(5)
+"""
+
+import os
+from collections.abc import Iterable
+from contextlib import suppress
+from functools import cache
+from pathlib import Path
+
+from packetpath_agent import files
+from packetpath_agent.collectors.programs import query
+from packetpath_agent.netns import inside_cgroups
+
+ATTACH_TYPES = {
+    "cgroup_inet_ingress": 0,
+    "cgroup_inet_egress": 1,
+    "cgroup_inet_sock_create": 2,
+    "cgroup_inet4_connect": 10,
+    "cgroup_inet6_connect": 11,
+    "cgroup_udp4_sendmsg": 14,
+    "cgroup_udp6_sendmsg": 15,
+}
+"""Places where a program decides about packets of sockets, as bpftool calls them (`enum bpf_attach_type`)."""
+BPF_F_QUERY_EFFECTIVE = 1
+
+
+def programs(pids: Iterable[int]) -> tuple[str, ...]:
+    """The places with a program that counts for any of these processes; without a process: for all of the node's.
+
+    Raises FileNotFoundError where no hierarchy of cgroup2 is mounted.
+    """
+    node = _witness()
+    descriptor = os.open(node / "ns/cgroup", os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        with inside_cgroups(descriptor):
+            mount = mounted(node)
+            groups = {group for pid in pids if (group := _group_of(pid))} or {"/"}
+    finally:
+        os.close(descriptor)
+    found: set[str] = set()
+    for group in groups:
+        with suppress(FileNotFoundError):
+            found |= _at(Path(f"{node}/root{mount}{group}"))
+    return tuple(name for name in ATTACH_TYPES if name in found)
+
+
+def _witness() -> Path:
+    """A process that sees the node's own files and groups: the one by whose root the node's files are seen, or this one."""
+    root = Path(files.host_root())
+    return root.parent if root.parts[1:2] == ("proc",) else Path("/proc/self")
+
+
+def _at(folder: Path) -> set[str]:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        return {
+            name for name, kind in ATTACH_TYPES.items() if query(descriptor, kind, BPF_F_QUERY_EFFECTIVE) > 0
+        }
+    finally:
+        os.close(descriptor)
+
+
+@cache
+def mounted(process: Path) -> str:
+    """Where a process sees the root of cgroup2; looked up once, for a node's list of mounts is long."""
+    for line in (process / "mountinfo").read_text(errors="replace").splitlines():
+        before, _, after = line.partition(" - ")
+        if after.startswith("cgroup2 ") and before.split()[3] == "/":
+            return before.split()[4].encode().decode("unicode_escape")
+    raise FileNotFoundError("no cgroup2 is mounted")
+
+
+def _group_of(pid: int) -> str:
+    """The group of a process in cgroup2; empty where it is gone, or where no path leads there."""
+    with suppress(OSError):
+        for line in Path(f"/proc/{pid}/cgroup").read_text(errors="replace").splitlines():
+            if line.startswith("0::") and ".." not in Path(line).parts:
+                return line[3:]
+    return ""
