@@ -14,13 +14,14 @@ from kubectl_packetpath.snapshot.absent import Absent
 from kubectl_packetpath.snapshot.links import Link
 from kubectl_packetpath.snapshot.state import NamespaceState
 from kubectl_packetpath.trace import Ending, Fact, History, Outcome, Step, StepKind, Verdict
+from kubectl_packetpath.walk.arp import answers
 from kubectl_packetpath.walk.attached import beyond
 from kubectl_packetpath.walk.fitting import Sender, fitted
 from kubectl_packetpath.walk.forwarding import take_in
 from kubectl_packetpath.walk.here import Here, Hook, Outcomes, ended
 from kubectl_packetpath.walk.hooks import run_bridge_hook, run_hook
 from kubectl_packetpath.walk.input_route import query_for, route_input
-from kubectl_packetpath.walk.neighbours import Resolution, answers, resolve, stations_with_mac
+from kubectl_packetpath.walk.neighbours import Resolution, resolve, stations_with_mac
 from kubectl_packetpath.walk.place import Departure, Place, Ports, assumed, below, noted, with_packet
 from kubectl_packetpath.walk.routing import Way, fib_lookup
 from kubectl_packetpath.walk.segment import hearers, ports_of

@@ -212,13 +212,15 @@ def hops_of(route: Route, tables: Tables) -> tuple[NextHop, ...]:
 
 
 def _usable(state: NamespaceState, tables: Tables, hop: NextHop, query: RouteQuery) -> bool:
+    """Not on a device without a carrier, if those are to be ignored: by all devices (IPv4) or this very one."""
     if hop.flags & RTNH_F_DEAD:
         return False
     if not hop.flags & RTNH_F_LINKDOWN or query.ignore_linkstate:
         return True
     link = tables.links.get(hop.device or 0)
     folder = f"net/ipv{query.destination.version}/conf"
-    names = ["all"] + ([link.name] if link is not None else [])
+    names = ["all"] if query.destination.version == 4 else []
+    names += [link.name] if link is not None else []
     return all(state.sysctl(f"{folder}/{name}/ignore_routes_with_linkdown") in {None, "0"} for name in names)
 
 

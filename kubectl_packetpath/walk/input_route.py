@@ -98,6 +98,11 @@ def _judged(here: Here, packet: Packet, device: Link, way: Way) -> Decision:
         return _dropped(f"{packet.destination} is a {way.type} address", way.facts(here.node))
     if not forwarding:
         return _not_forwarding(here, packet, device, way)
+    if packet.family == 6 and packet.source.is_link_local:
+        reason = (
+            f"the source {packet.source} means nothing beyond the wire of {device.name}: it is not forwarded"
+        )
+        return replace(_dropped(reason, ()), weight=way.weight)
     refused = _bad_source(here, packet, device, way.device)
     if refused is not None:
         return replace(refused, weight=way.weight)
@@ -187,9 +192,9 @@ def _reverse(
     facts = (*_filter_facts(here, device), *first.facts(here.node))
     if first.type in NO_ROUTE_TYPES:
         return _filtered(packet, device, facts) if strictness else None
-    if first.type == "local":
-        return None if largest(state, device, "accept_local") else _spoofed(packet, first.facts(here.node))
-    if first.type != "unicast":
+    if first.type == "local" and not largest(state, device, "accept_local"):
+        return _spoofed(packet, first.facts(here.node))
+    if first.type not in {"local", "unicast"}:
         return _dropped(f"the source {packet.source} is a {first.type} address (martian)", facts)
     if any(way.device is not None and way.device.index == device.index for way in ways):
         return None

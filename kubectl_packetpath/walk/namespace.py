@@ -11,6 +11,7 @@ from kubectl_packetpath.snapshot.absent import Absent
 from kubectl_packetpath.snapshot.links import Link
 from kubectl_packetpath.trace import Ending, History, Outcome, Step, StepKind, Verdict
 from kubectl_packetpath.walk import tunnels
+from kubectl_packetpath.walk.arp import answers
 from kubectl_packetpath.walk.attached import ANSWERING, ASKING, at_sockets, beneath, beyond
 from kubectl_packetpath.walk.bridge import receive_frame, transmit
 from kubectl_packetpath.walk.fitting import Sender, fitted, limit_of
@@ -18,7 +19,6 @@ from kubectl_packetpath.walk.forwarding import send_out, take_in
 from kubectl_packetpath.walk.here import Here, Hook, ended, go_on, scaled, unknown
 from kubectl_packetpath.walk.hooks import run_hook
 from kubectl_packetpath.walk.ipvs_forwarding import send_on
-from kubectl_packetpath.walk.neighbours import answers
 from kubectl_packetpath.walk.order import SENT_ON
 from kubectl_packetpath.walk.output_route import OutputDecision, route_again, route_output, route_wrapped
 from kubectl_packetpath.walk.place import Departure, Place, Ports, assumed, below, noted, with_packet

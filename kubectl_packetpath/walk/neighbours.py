@@ -2,7 +2,7 @@
 
 An entry that is missing or stale is made anew on demand, so what counts is who is there to answer.
 
-Kernel: net/core/neighbour.c, net/ipv4/arp.c arp_process, net/ipv6/ndisc.c ndisc_recv_ns
+Kernel: net/core/neighbour.c
 """
 
 from dataclasses import dataclass
@@ -21,11 +21,9 @@ from kubectl_packetpath.snapshot.routing import (
 )
 from kubectl_packetpath.snapshot.state import NamespaceState, NodeState
 from kubectl_packetpath.trace import Ending, Fact
+from kubectl_packetpath.walk.arp import answers
 from kubectl_packetpath.walk.asking import Asker, unheeded
-from kubectl_packetpath.walk.routing import RouteQuery, address_type, fib_lookup
 from kubectl_packetpath.walk.segment import Station, hearers, sharers
-from kubectl_packetpath.walk.settings import largest, number
-from kubectl_packetpath.walk.tables import tables_of
 
 STATES = {
     NUD_INCOMPLETE: "INCOMPLETE",
@@ -86,12 +84,12 @@ def resolve(
     stations = list(hearers(node, state, device))
     asker = Asker(state=state, device=device, source=source)
     for station in stations:
-        if station.state is not None and answers(station.state, station.link, address):
+        if station.state is not None and answers(station.state, station.link, address, asker):
             deaf = unheeded(node.name, asker, station, address)
             if deaf is not None and not _usable_mac(entry):
                 return Resolution(reached=False, because=(*facts, *deaf.because), deaf=deaf.ending)
             return Resolution(mac=_usable_mac(entry) or station.link.mac, because=facts)
-    taker = _sharing(node, stations, address)
+    taker = _sharing(node, stations, asker, address)
     if taker is not None:
         return Resolution(mac=_usable_mac(entry) or taker.link.mac, because=facts)
     if _usable_mac(entry):
@@ -102,13 +100,15 @@ def resolve(
     return Resolution(reached=False, because=facts)
 
 
-def _sharing(node: NodeState, stations: list[Station], address: Address) -> Station | None:
+def _sharing(node: NodeState, stations: list[Station], asker: Asker, address: Address) -> Station | None:
     """Who answers among the devices that share the wire of one who does not."""
     for station in stations:
         if station.state is None or not station.state.is_host:
             continue
         for other in sharers(node, station.state, station.link):
-            if other.state is not None and other.link.is_up and answers(other.state, other.link, address):
+            if other.state is None or not other.link.is_up:
+                continue
+            if answers(other.state, other.link, address, asker):
                 return other
     return None
 
@@ -137,50 +137,6 @@ def entry_fact(node: str, device: Link, entry: Neighbour) -> Fact:
     mac = f" lladdr {entry.mac}" if entry.mac else ""
     text = f"{entry.address} dev {device.name}{mac} {states}"
     return Fact(section="neighbour", key=f"{node} neigh {entry.address} dev {device.name}", text=text)
-
-
-def answers(state: NamespaceState, link: Link, address: Address) -> bool:
-    """Whether this device would answer the question who has the address."""
-    if address.version == 6:
-        return _answers6(state, link, address)
-    if link.flags & IFF_NOARP:
-        return False
-    if address_type(state, address) == "LOCAL":
-        return _may_tell(state, link, address)
-    return _is_proxy(state, link, address) or _proxies_all(state, link, address)
-
-
-def _may_tell(state: NamespaceState, link: Link, address: Address) -> bool:
-    level = largest(state, link, "arp_ignore")
-    nobody = 8
-    if level in {1, 2}:
-        return any(entry.address == address for entry in tables_of(state).addresses.get(link.index, ()))
-    return level != nobody
-
-
-def _is_proxy(state: NamespaceState, link: Link, address: Address) -> bool:
-    neighbours = state.neighbours()
-    return any(
-        entry.flags & NTF_PROXY and entry.address == address and entry.link in {link.index, 0}
-        for entry in (() if isinstance(neighbours, Absent) else neighbours)
-    )
-
-
-def _proxies_all(state: NamespaceState, link: Link, address: Address) -> bool:
-    """`proxy_arp`: yes to every address that is reached by another device."""
-    if not largest(state, link, "proxy_arp") or not number(state, f"net/ipv4/conf/{link.name}/forwarding"):
-        return False
-    way = fib_lookup(state, RouteQuery(destination=address, iif=link, uid=0))[0]
-    return way.type == "unicast" and way.device is not None and way.device.index != link.index
-
-
-def _answers6(state: NamespaceState, link: Link, address: Address) -> bool:
-    if any(entry.address == address for entry in tables_of(state).addresses.get(link.index, ())):
-        return True
-    proxying = number(state, f"net/ipv6/conf/{link.name}/proxy_ndp") or number(
-        state, "net/ipv6/conf/all/proxy_ndp"
-    )
-    return bool(proxying) and _is_proxy(state, link, address)
 
 
 def stations_with_mac(stations: list[Station], mac: str) -> list[Station]:

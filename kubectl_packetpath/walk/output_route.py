@@ -181,8 +181,13 @@ def out_device(here: Here, way: Way) -> Link | None:
 
 
 def route_again(here: Here, packet: Packet) -> Iterator[OutputDecision]:
-    """After OUTPUT changed addresses or the mark: the source stays, only the way is looked up anew."""
+    """After OUTPUT changed addresses or the mark: the source stays, only the way is looked up anew.
+
+    IPv4 does not say who sent the packet, so it is root's to rules that go by the uid; IPv6 does.
+    """
     query = query_for(packet, None)
+    if packet.family == 4:
+        query = replace(query, uid=0)
     own = packet.source in tables_of(here.state).owners or packet.source.is_loopback
     if not own:
         query = replace(query, source=None)

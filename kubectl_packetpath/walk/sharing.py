@@ -6,9 +6,9 @@ Kernel: drivers/net/macvlan.c macvlan_handle_frame, drivers/net/ipvlan/ipvlan_co
 from kubectl_packetpath.packet import Packet
 from kubectl_packetpath.snapshot.links import Link
 from kubectl_packetpath.trace import Outcome
+from kubectl_packetpath.walk.arp import answers
 from kubectl_packetpath.walk.here import unknown
 from kubectl_packetpath.walk.input_route import NO_ROUTE_TYPES, query_for
-from kubectl_packetpath.walk.neighbours import answers
 from kubectl_packetpath.walk.place import Departure, Place
 from kubectl_packetpath.walk.routing import fib_lookup
 from kubectl_packetpath.walk.segment import Station, sharers

@@ -12,10 +12,13 @@ from ipaddress import IPv6Address, IPv6Network
 from kubectl_packetpath.packet import Address
 from kubectl_packetpath.snapshot.links import InterfaceAddress, Link
 from kubectl_packetpath.snapshot.state import NamespaceState
+from kubectl_packetpath.walk.settings import number
 from kubectl_packetpath.walk.tables import Tables, tables_of
 from kubectl_packetpath.walk.ways import Way
 
 SCOPE_UNIVERSE, SCOPE_LINK, SCOPE_HOST = 0, 253, 254
+IFA_TEMPORARY = 0x01
+"""Of an IPv6 address; the bit that is IFA_SECONDARY of an IPv4 one."""
 IFA_SECONDARY, IFA_OPTIMISTIC, IFA_DADFAILED, IFA_DEPRECATED, IFA_TENTATIVE = 0x01, 0x04, 0x08, 0x20, 0x40
 
 LABELS = (
@@ -38,12 +41,12 @@ def preferred_source(state: NamespaceState, way: Way, destination: Address) -> A
     route = way.route
     if route is not None and route.preferred_source is not None:
         return route.preferred_source
+    if destination.version == 6:
+        return source6(state, way.device, destination) if way.device is not None else None
     if way.type == "local":
         return destination
     if way.device is None:
         return None
-    if destination.version == 6:
-        return source6(state, way.device, destination)
     gateway = way.gateway if way.gateway is not None and way.gateway.version == 4 else None
     return source4(state, way.device, gateway, route.scope if route is not None else SCOPE_UNIVERSE)
 
@@ -64,7 +67,7 @@ def source4(state: NamespaceState, device: Link, toward: Address | None, scope: 
     for entry in _primary(tables, device.index):
         if min(entry.scope, narrowest) > scope:
             continue
-        if toward is None or _holds(entry, toward):
+        if toward is None or holds(entry, toward):
             return entry.address
         first = first or entry.address
     return first or _of_any_device(tables, device, scope)
@@ -80,7 +83,8 @@ def _primary(tables: Tables, index: int) -> Iterator[InterfaceAddress]:
             yield entry
 
 
-def _holds(entry: InterfaceAddress, address: Address) -> bool:
+def holds(entry: InterfaceAddress, address: Address) -> bool:
+    """Whether the address is of the entry's IPv4 network."""
     bits = 32 - entry.prefix_length
     own = entry.peer if entry.peer is not None else entry.address
     return int(own) >> bits == int(address) >> bits
@@ -110,7 +114,11 @@ def _in_vrf(tables: Tables, device: Link, index: int) -> bool:
 def source6(state: NamespaceState, device: Link | None, destination: Address) -> Address | None:
     """The best candidate by the rules of RFC 6724; None: the device is not known yet."""
     tables = tables_of(state)
-    narrow = device is not None and (destination.is_link_local or destination.is_multicast)
+    narrow = device is not None and (
+        destination.is_link_local
+        or destination.is_multicast
+        or number(state, f"net/ipv6/conf/{device.name}/use_oif_addrs_only") > 0
+    )
     candidates = [
         entry
         for index in ([device.index] if device is not None and narrow else sorted(tables.links))
@@ -122,10 +130,12 @@ def source6(state: NamespaceState, device: Link | None, destination: Address) ->
     ]
     if not candidates:
         return None
-    return max(candidates, key=lambda entry: _rank6(entry, device, destination)).address
+    return max(candidates, key=lambda entry: _rank6(state, entry, device, destination)).address
 
 
-def _rank6(entry: InterfaceAddress, device: Link | None, destination: Address) -> tuple[int, ...]:
+def _rank6(
+    state: NamespaceState, entry: InterfaceAddress, device: Link | None, destination: Address
+) -> tuple[int, ...]:
     address = entry.address
     scope, wanted = scope6(address), scope6(destination)
     return (
@@ -134,8 +144,14 @@ def _rank6(entry: InterfaceAddress, device: Link | None, destination: Address) -
         not entry.flags & IFA_DEPRECATED,
         device is not None and entry.link == device.index,
         label6(address) == label6(destination),
+        bool(entry.flags & IFA_TEMPORARY) == _prefers_temporary(state, entry),
         min(entry.prefix_length, _common_bits(address, destination)),
     )
+
+
+def _prefers_temporary(state: NamespaceState, entry: InterfaceAddress) -> bool:
+    """Whether the address's device would rather be seen with an address that changes every day (RFC 8981)."""
+    return number(state, f"net/ipv6/conf/{tables_of(state).links[entry.link].name}/use_tempaddr") > 1
 
 
 def scope6(address: Address) -> int:

@@ -26,6 +26,13 @@ ROUTE_TYPES = {
 }
 ACTIONS = {"1": "to_table", "3": "nop", "6": "blackhole", "7": "unreachable", "8": "prohibit"}
 FLAGS = {"dead": 0x01, "onlink": 0x04, "linkdown": 0x10}
+ADDRESS_FLAGS = {
+    "secondary": 0x01,
+    "temporary": 0x01,
+    "dadfailed": 0x08,
+    "deprecated": 0x20,
+    "tentative": 0x40,
+}
 LINK_FLAGS = {"UP": 0x1, "LOOPBACK": 0x8, "NOARP": 0x80, "LOWER_UP": 0x10000}
 
 
@@ -77,7 +84,7 @@ class IprouteState:
                 address=ip_address(entry["local"]),
                 prefix_length=entry["prefixlen"],
                 scope=int(entry["scope"]),
-                flags=(0x01 if entry.get("secondary") else 0) | (0x20 if entry.get("deprecated") else 0),
+                flags=sum(bit for name, bit in ADDRESS_FLAGS.items() if entry.get(name)),
             )
             for row in ask(self.namespace, "addr")
             for entry in row["addr_info"]

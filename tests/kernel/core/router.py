@@ -3,6 +3,7 @@
 import json
 import os
 import subprocess
+import time
 from collections.abc import Iterator
 from typing import Any, cast
 
@@ -12,7 +13,7 @@ from kernel.iproute import IprouteState
 from kubectl_packetpath.packet import TCP, UDP, Packet
 from kubectl_packetpath.snapshot.state import NamespaceState
 from kubectl_packetpath.walk.here import Here
-from testbed.netns import OWN, Namespace
+from testbed.netns import OWN, Namespace, succeed
 
 OWN_ADDRESSES = {4: ("10.0.0.1/24", "10.0.1.1/24"), 6: ("fd00:0::1/64", "fd00:1::1/64")}
 """Of its two devices, d0 and d1."""
@@ -53,6 +54,18 @@ def namespace() -> Iterator[Namespace]:
     yield router
     router.delete()
     ends.delete()
+
+
+def at_once(namespace: Namespace) -> None:
+    """Give d0 its link-local address without a proof that nobody else has it; other addresses and routes are gone."""
+    namespace.sysctls({"net/ipv6/conf/d0/accept_dad": 0})
+    namespace.ip("link set d0 down", "link set d0 up")
+    command = ["ip", "-n", namespace.name, "-6", "-json", "address", "show", "dev", "d0", "scope", "link"]
+    deadline = time.monotonic() + 10
+    while (
+        not any(row.get("addr_info") for row in json.loads(succeed(command))) and time.monotonic() < deadline
+    ):
+        time.sleep(0.02)
 
 
 def kernel_answer(namespace: Namespace, packet: Packet, more: str = "") -> dict[str, Any] | str:

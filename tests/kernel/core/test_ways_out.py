@@ -1,15 +1,19 @@
 """Ways out of a host with two uplinks: marks that routing chains set, and sources that rules go by."""
 
 import json
+import os
+import socket
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import product
 from typing import Any
 
 import pytest
-from kernel.lab import Lab, happened, lab, predicted, question, walk
+from kernel.lab import Lab, happened, identity, lab, predicted, question, walk
 
 from kubectl_packetpath.trace import Verdict
 from kubectl_packetpath.walk.explore import NodePath
+from packetpath_agent.netns import inside
 from testbed.netns import succeed
 
 pytestmark = pytest.mark.kernel
@@ -310,3 +314,33 @@ def test_a_route_for_one_source_only_is_found(ways: Lab, protocol: str) -> None:
 
     assert expected == {seen}
     assert seen[0] == "reached"
+
+
+@families
+def test_a_routing_chain_of_ipv4_forgets_who_sends(ways: Lab, family: int) -> None:
+    """A rule for the uid of the program leads to the right, but IPv4 looks again as if root had sent the packet."""
+    ip(ways, family, "rule add uidrange 1500-1500 lookup 100")
+    mark(ways, "0x10", "0x0")
+
+    (path,) = walk(ways, "host", replace(question(SERVER[family], 80, "udp"), uid=1500))
+
+    answering = answering_server(ways, family, 1500)
+    assert path.namespace == identity(ways[answering])
+    assert answering == ("left" if family == 4 else "right")
+
+
+def answering_server(made: Lab, family: int, uid: int) -> str:
+    """Who answers a socket of this user."""
+    kind = {4: socket.AF_INET, 6: socket.AF_INET6}[family]
+    handle = os.open(made["host"].path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        with inside(handle):
+            asking = socket.socket(kind, socket.SOCK_DGRAM)
+    finally:
+        os.close(handle)
+    with asking:
+        asking.settimeout(10)
+        os.fchown(asking.fileno(), uid, -1)
+        asking.connect((SERVER[family], 80))
+        asking.send(b"?")
+        return str(json.loads(asking.recv(2048))["name"])
