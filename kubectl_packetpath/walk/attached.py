@@ -88,6 +88,5 @@ def _lower(node: NodeState, state: NamespaceState, device: Link) -> Iterator[Sta
     if lower is not None:
         yield lower
     if device.kind in AGGREGATES and not device.is_loopback:
-        for link in tables_of(state).links.values():
-            if link.master == device.index:
-                yield Station(state=state, link=link)
+        for link in tables_of(state).enslaved.get(device.index, ()):
+            yield Station(state=state, link=link)

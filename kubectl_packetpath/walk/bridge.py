@@ -116,9 +116,7 @@ def _up(place: Place, outcome: Outcome, bridge: Link, port: Link) -> Iterator[De
 
 
 def _own_macs(state: NamespaceState, bridge: Link) -> set[str]:
-    return {bridge.mac} | {
-        link.mac for link in tables_of(state).links.values() if link.master == bridge.index
-    }
+    return {bridge.mac} | {link.mac for link in tables_of(state).enslaved.get(bridge.index, ())}
 
 
 def _redirected(place: Place, outcome: Outcome, bridge: Link, port: Link) -> Iterator[Departure]:

@@ -90,9 +90,9 @@ def taker_of(state: NamespaceState, link: Link) -> Link | None:
 
 def ports_of(state: NamespaceState, bridge: Link) -> Iterator[Link]:
     """The ports of a bridge that pass frames."""
-    for link in tables_of(state).links.values():
+    for link in tables_of(state).enslaved.get(bridge.index, ()):
         passes = link.port is None or link.port.state == BRIDGE_PORT_FORWARDING
-        if link.master == bridge.index and link.is_up and passes:
+        if link.is_up and passes:
             yield link
 
 

@@ -110,6 +110,8 @@ class Tables:
     """By family, in order of priority."""
     links: Mapping[int, Link]
     named: Mapping[str, Link]
+    enslaved: Mapping[int, tuple[Link, ...]]
+    """By the device that they belong to: a bridge's ports, a bond's or VRF's devices."""
     addresses: Mapping[int, tuple[InterfaceAddress, ...]]
     """By device."""
     owners: Mapping[Address, InterfaceAddress]
@@ -159,6 +161,7 @@ def _read(state: NamespaceState) -> Tables:
         rules=by_family,
         links={link.index: link for link in links},
         named={link.name: link for link in links},
+        enslaved=_enslaved(links),
         addresses={link: tuple(entries) for link, entries in by_device.items()},
         owners={entry.address: entry for entry in addresses},
         nexthops=objects,
@@ -167,6 +170,14 @@ def _read(state: NamespaceState) -> Tables:
         or any(_picky(rule) for rule in by_family[4]),
         custom_local_routes=any(_added_by_hand(route, by_device) for route in routes),
     )
+
+
+def _enslaved(links: Iterable[Link]) -> dict[int, tuple[Link, ...]]:
+    found: dict[int, list[Link]] = defaultdict(list)
+    for link in links:
+        if link.master is not None:
+            found[link.master].append(link)
+    return {master: tuple(members) for master, members in found.items()}
 
 
 def members_of(number: int, objects: Mapping[int, NexthopObject]) -> tuple[int, ...]:
