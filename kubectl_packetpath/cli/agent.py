@@ -15,7 +15,7 @@ app = typer.Typer(
 Wait = Annotated[str, typer.Option("--timeout", metavar="TIME", help="Longest wait for the agents.")]
 
 
-@app.command("install")
+@app.command("install", short_help="Install the agent on every node, or bring it up to date.")
 def install(
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
     image: options.Image = "",
@@ -73,7 +73,9 @@ def status(
 @app.command("remove")
 def remove(
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
-    timeout: Wait = "120s",
+    timeout: Annotated[
+        str, typer.Option("--timeout", metavar="TIME", help="Longest wait until all is gone.")
+    ] = "120s",
     context: options.Context = "",
     kubeconfig: options.Kubeconfig = "",
     as_user: options.AsUser = "",

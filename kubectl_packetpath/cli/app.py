@@ -3,6 +3,7 @@
 Commands import what they need when they run, so that `--help` answers at once.
 """
 
+import re
 import sys
 from collections.abc import Sequence
 from io import TextIOWrapper
@@ -11,7 +12,7 @@ from typing import Any
 import typer
 import typer.core
 
-from kubectl_packetpath.cli import agent, packet, path, snapshot, version
+from kubectl_packetpath.cli import agent, explain, packet, path, snapshot, version
 
 DEFAULT = "path"
 VALUED = {
@@ -37,6 +38,8 @@ VALUED = {
     "--image",
 }
 """Options that take a value, which may stand before the command as they may with kubectl."""
+TYPES = re.compile(r"svc|services?|po|pods?|no|nodes?|ing|ingress(es)?|gateways?|httproutes?|deploy(ment)?")
+"""`svc web` means `svc/web`, as in `kubectl get svc web`."""
 
 
 class TargetOrCommand(typer.core.TyperGroup):
@@ -44,6 +47,7 @@ class TargetOrCommand(typer.core.TyperGroup):
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Put the default command where the user left it out."""
+        args = in_other_words(args)
         place = first_word(args)
         if place is None:
             if args and not {"--help", "-h"} & set(args):
@@ -58,6 +62,21 @@ class TargetOrCommand(typer.core.TyperGroup):
         else:
             args = [DEFAULT, *args]
         return list(super().parse_args(ctx, args))
+
+
+def in_other_words(args: list[str]) -> list[str]:
+    """`--version`, `help COMMAND` and `svc NAME`, as kubectl and others take them."""
+    if args[:1] == ["--version"]:
+        return ["version", *args[1:]]
+    place = first_word(args)
+    if place is None:
+        return args
+    word, rest = args[place], args[place + 1 :]
+    if word == "help":
+        return [*rest, "--help"]
+    if TYPES.fullmatch(word) and first_word(rest) == 0:
+        return [*args[:place], f"{word}/{rest[0]}", *rest[1:]]
+    return args
 
 
 def first_word(args: Sequence[str]) -> int | None:
@@ -82,6 +101,13 @@ kubectl packetpath TARGET [options]
 TARGET is svc/my-app[:port], pod/x[:port], node/x:port, IP:port or [IPv6]:port; or, for HTTP requests, ingress/x,
 gateway/x, httproute/x or https://host/path. `kubectl packetpath path --help` lists
 the options, --from, -o, --bundle and all.
+
+\b
+kubectl packetpath svc/my-app -n shop                 every way in
+kubectl packetpath svc/my-app --from pod/client       from one pod
+kubectl packetpath svc/my-app -o wide                 every step, every rule
+kubectl packetpath https://shop.example.com/cart      an HTTP request
+kubectl packetpath svc/my-app --bundle FILE           of a recording
 """
 
 app = typer.Typer(
@@ -93,8 +119,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.command(DEFAULT, help=path.HELP)(path.path)
-app.command("packet", help=packet.HELP)(packet.packet)
+app.command(DEFAULT, help=path.HELP, short_help="The path of a Service, pod, node or request.")(path.path)
+app.command("packet", help=packet.HELP, short_help="One packet through one node.")(packet.packet)
+app.command("explain", help=explain.HELP, short_help="What a finding such as PP106 means.")(explain.explain)
 app.add_typer(snapshot.app, name="snapshot")
 app.add_typer(agent.app, name="agent")
 app.command("version", help="Versions of this program and of what it writes.")(version.version)

@@ -8,7 +8,7 @@ from kubectl_packetpath.cli.answering import show
 from kubectl_packetpath.cli.install import Permission, ready_agents
 from kubectl_packetpath.cli.options import Output
 from kubectl_packetpath.cluster.answer import Answer, Answered
-from kubectl_packetpath.cluster.ask import AskError, find_node
+from kubectl_packetpath.cluster.ask import AskError, Target, TargetKind, find_node, find_pod
 from kubectl_packetpath.cluster.model import Cluster
 from kubectl_packetpath.cluster.objects import cluster_of
 from kubectl_packetpath.packet import ICMP, ICMPV6, PROTOCOL_NUMBERS, TCP, Address, Packet
@@ -80,6 +80,7 @@ def _only(names: list[str]) -> str:
 
 def _answer(place: Place, packet: Packet, cluster: Cluster, supplier: Supplier, output: Output) -> int:
     place = _with_addresses(place, cluster)
+    _check_pod(place, cluster)
     _check(place, supplier)
     query = Query(title=f"{place.title}: {packet}", place=place, packet=packet, reply=False, one_node=True)
     (found,) = traces_of([query], cluster, supplier)
@@ -97,6 +98,16 @@ def _with_addresses(place: Place, cluster: Cluster) -> Place:
         return place
     reference = PodReference(uid=pod.uid, namespace=pod.namespace, name=pod.name)
     return replace(place, pod=reference, addresses=pod.addresses)
+
+
+def _check_pod(place: Place, cluster: Cluster) -> None:
+    """A pod by a name that nobody has, or of another node: only where the cluster's objects tell, not of a node alone."""
+    if place.pod is None or not cluster.nodes:
+        return
+    named = Target(kind=TargetKind.POD, namespace=place.pod.namespace, name=place.pod.name)
+    pod = find_pod(cluster, named)
+    if pod.node != place.node:
+        raise AskError(f"Pod {pod.full_name} runs on {pod.node}, not on {place.node}.", f"--node {pod.node}")
 
 
 def _check(place: Place, supplier: Supplier) -> None:
@@ -159,4 +170,6 @@ def _address(text: str) -> Address:
     try:
         return ip_address(text.strip("[]"))
     except ValueError as error:
-        raise AskError(f"{text} is not an IP address.") from error
+        raise AskError(
+            f"{text} is not an IP address.", "of a pod or Service: kubectl get pod,svc -o wide"
+        ) from error

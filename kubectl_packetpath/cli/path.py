@@ -60,7 +60,8 @@ def path(
         typer.Option("--node", metavar="NAME", help="Enter by this node only; may be repeated."),
     ] = None,
     protocol: Annotated[
-        Protocol | None, typer.Option("--protocol", help="Ask about this protocol only.")
+        Protocol | None,
+        typer.Option("--protocol", case_sensitive=False, help="Ask about this protocol only."),
     ] = None,
     size: Annotated[
         int | None,

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from ipaddress import ip_address
+from typing import Protocol
 
 from kubectl_packetpath.cluster.model import Cluster, Node, Pod, Service, ServicePort
 from kubectl_packetpath.packet import Address
@@ -24,8 +25,22 @@ KINDS = {
     "node": "node",
     "nodes": "node",
 }
+WORKLOADS = {
+    "cronjob": "CronJob",
+    "daemonset": "DaemonSet",
+    "deploy": "Deployment",
+    "deployment": "Deployment",
+    "ds": "DaemonSet",
+    "job": "Job",
+    "replicaset": "ReplicaSet",
+    "rs": "ReplicaSet",
+    "statefulset": "StatefulSet",
+    "sts": "StatefulSet",
+}
+"""What makes pods, and may be meant by who knows an application by it."""
 EXAMPLES = "svc/my-app, svc/my-app:http, pod/x:8080, node/n1:22, 10.0.0.1:80 or [fd00::1]:80"
 MOST_PORT = 65535
+MOST_SHOWN = 8
 
 
 class AskError(Exception):
@@ -116,8 +131,15 @@ def _parse_address(text: str) -> Target | None:
 def _parse_named(text: str, namespace: str) -> Target:
     kind, slash, rest = text.partition("/")
     if not slash:
-        raise AskError(f"{text} has no kind.", f"kubectl packetpath svc/{text}    (or {EXAMPLES})")
-    if kind not in KINDS:
+        raise AskError(f"{text} has no kind.", f"{_with_kind(text)}    (or {EXAMPLES})")
+    if "://" in text:
+        raise AskError(f"{text} is no URL of HTTP.", "kubectl packetpath https://shop.example.com/cart")
+    if kind.lower() in WORKLOADS:
+        raise AskError(
+            f"A {WORKLOADS[kind.lower()]} takes no packets: its Service does, and each of its pods.",
+            "kubectl packetpath svc/NAME or pod/NAME",
+        )
+    if kind.lower() not in KINDS:
         raise AskError(f"Paths to {kind}/… are not known.", f"for example {EXAMPLES}")
     name, _, port = rest.partition(":")
     if "/" in name:
@@ -125,8 +147,15 @@ def _parse_named(text: str, namespace: str) -> Target:
     if not re.fullmatch(r"[a-z0-9]([-a-z0-9.]*[a-z0-9])?", name):
         raise AskError(f"{name!r} is not a name that Kubernetes allows.", f"for example {EXAMPLES}")
     if port.isdigit() and not _is_port(port):
-        raise AskError(f"{port} is not a port between 1 and {MOST_PORT}.")
-    return Target(kind=TargetKind(KINDS[kind]), namespace=namespace, name=name, port=port)
+        raise AskError(
+            f"{port} is not a port between 1 and {MOST_PORT}.", f"kubectl packetpath {kind}/{name}:80"
+        )
+    return Target(kind=TargetKind(KINDS[kind.lower()]), namespace=namespace, name=name, port=port)
+
+
+def _with_kind(text: str) -> str:
+    """A word with a dot is a name of the cluster's DNS, of which the port comes last too."""
+    return f"kubectl packetpath http://{text}" if "." in text else f"kubectl packetpath svc/{text}"
 
 
 def _address(text: str) -> Address | None:
@@ -147,7 +176,7 @@ def find_service(cluster: Cluster, target: Target) -> Service:
         return found
     raise AskError(
         f"There is no Service {target.name} in namespace {target.namespace}.",
-        _similar(target, ((s.namespace, s.name) for s in cluster.services), "svc"),
+        similar(target, ((s.namespace, s.name) for s in cluster.services), "svc", cluster),
     )
 
 
@@ -157,7 +186,7 @@ def find_pod(cluster: Cluster, target: Target) -> Pod:
     if found is None:
         raise AskError(
             f"There is no pod {target.name} in namespace {target.namespace}.",
-            _similar(target, ((p.namespace, p.name) for p in cluster.pods), "pod"),
+            similar(target, ((p.namespace, p.name) for p in cluster.pods), "pod", cluster),
         )
     if not found.addresses or not found.node:
         raise AskError(
@@ -172,21 +201,39 @@ def find_node(cluster: Cluster, name: str) -> Node:
     found = cluster.node(name)
     if found is None:
         names = [n.name for n in cluster.nodes]
-        near = difflib.get_close_matches(name, names, n=3) or names[:5]
+        near = sorted(difflib.get_close_matches(name, names, n=3)) or names[:5]
         raise AskError(f"There is no node {name}.", f"nodes: {', '.join(near)}" if near else "")
     return found
 
 
-def _similar(target: Target, names: Iterable[tuple[str, str]], kind: str) -> str:
+class Named(Protocol):
+    """What has a namespace and a name: a target, a wish."""
+
+    @property
+    def namespace(self) -> str:
+        """Where it was looked for."""
+
+    @property
+    def name(self) -> str:
+        """As it was typed."""
+
+
+def similar(missed: Named, names: Iterable[tuple[str, str]], kind: str, cluster: Cluster) -> str:
+    """What may have been meant by a name that is not there, or where to look it up."""
     known = sorted(set(names))
-    elsewhere = [namespace for namespace, name in known if name == target.name]
+    elsewhere = [namespace for namespace, name in known if name == missed.name]
     if elsewhere:
-        return f"kubectl packetpath {kind}/{target.name} -n {elsewhere[0]}"
-    here = [name for namespace, name in known if namespace == target.namespace]
-    near = difflib.get_close_matches(target.name, here, n=3, cutoff=0.5)
+        return f"kubectl packetpath {kind}/{missed.name} -n {elsewhere[0]}"
+    here = [name for namespace, name in known if namespace == missed.namespace]
+    longer = [name for name in here if name.startswith(missed.name)]
+    near = (longer or difflib.get_close_matches(missed.name, here, n=3, cutoff=0.5))[:3]
     if near:
         return "did you mean " + " or ".join(f"{kind}/{name}" for name in near) + "?"
-    return f"kubectl -n {target.namespace} get {kind}"
+    if cluster.recorded:
+        shown = ", ".join(f"{kind}/{namespace}/{name}" for namespace, name in known[:MOST_SHOWN])
+        more = f" and {len(known) - MOST_SHOWN} more" if len(known) > MOST_SHOWN else ""
+        return f"the recording has {shown}{more}" if known else ""
+    return f"kubectl -n {missed.namespace} get {kind}" if here else f"kubectl get {kind} -A"
 
 
 def service_ports(service: Service, target: Target, protocol: str) -> tuple[ServicePort, ...]:

@@ -247,6 +247,8 @@ class Cluster:
     """The kubeconfig context or the file's name, for people."""
     namespace: str = "default"
     """Where names without a namespace are looked up."""
+    recorded: bool = False
+    """Whether it is a recording, of which kubectl knows nothing."""
     services: tuple[Service, ...] = ()
     slices: tuple[EndpointSlice, ...] = ()
     pods: tuple[Pod, ...] = ()

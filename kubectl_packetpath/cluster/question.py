@@ -76,7 +76,7 @@ class Question:
     def target(self) -> str:
         """`ClusterIP 10.96.0.9:80/tcp`."""
         name = PROTOCOL_NAMES.get(self.protocol, str(self.protocol))
-        return f"{self.way} {endpoint(self.destination, self.port)}/{name}"
+        return f"{self.way} {endpoint(self.destination, self.port or None)}/{name}"
 
     @property
     def title(self) -> str:

@@ -27,13 +27,30 @@ def page() -> str:
     return "\n".join([HEAD, table, *(_section(each) for each in CHECKS)])
 
 
-def _section(check: Check) -> str:
+def told(check: Check) -> Iterator[str]:
+    """What one finding means, paragraph by paragraph."""
+    meaning, seen_by = _words(check)
+    yield f"{check.code} {check.id}: {check.title}"
+    for paragraph in meaning.strip().split("\n\n"):
+        yield ""
+        yield " ".join(paragraph.split())
+    yield ""
+    yield f"Seen by: {seen_by}"
+
+
+def _words(check: Check) -> tuple[str, str]:
+    """What its module says of it, without the title; and by what it is seen."""
     looks = (check.look, check.look_at_all, check.look_at_proxy)
     look = next(each for each in looks if each.__module__ != Check.__module__)
     module = sys.modules[look.__module__]
     _, _, rest = (module.__doc__ or "").strip().partition("\n")
-    text = "\n".join(_paragraphs(rest))
-    return f"## {check.id}\n\n{check.code}: {check.title}\n{text}\n\n**Seen by**: {(look.__doc__ or '').strip()}\n"
+    return rest, (look.__doc__ or "").strip()
+
+
+def _section(check: Check) -> str:
+    meaning, seen_by = _words(check)
+    text = "\n".join(_paragraphs(meaning))
+    return f"## {check.id}\n\n{check.code}: {check.title}\n{text}\n\n**Seen by**: {seen_by}\n"
 
 
 def _paragraphs(text: str) -> Iterator[str]:

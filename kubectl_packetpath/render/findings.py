@@ -39,13 +39,15 @@ def fact_of(fact: Fact) -> Json:
     }
 
 
-def advice(found: Iterable[Finding], otherwise: str, said: set[str]) -> Iterator[tuple[str, str]]:
-    """Label and text of the lines below a loss: why it is so, and what to run, each said once."""
+def advice(
+    found: Iterable[Finding], otherwise: str, said: set[str], *, coded: bool = False
+) -> Iterator[tuple[str, str]]:
+    """Label and text of the lines below a loss: why it is so (by which code), and what to run, each said once."""
     told = list(found)
     for each in told:
         if each.message not in said:
             said.add(each.message)
-            yield "why", clean(each.message)
+            yield "why", clean(f"{each.code} {each.message}" if coded else each.message)
     remedies = [text for each in told if each.id not in said for text in each.remedy]
     said.update(each.id for each in told)
     if not any(each.remedy for each in told):

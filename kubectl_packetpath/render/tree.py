@@ -25,7 +25,7 @@ from kubectl_packetpath.render.words import (
     share,
     short_rule,
 )
-from kubectl_packetpath.trace import Fact, Hop, Path, Step, StepKind
+from kubectl_packetpath.trace import Fact, Hop, Path, Step, StepKind, Verdict
 
 WIDEST_PLACE = 26
 MOST_NAMED = 3
@@ -269,7 +269,8 @@ class Tree:
     def _evidence(self, hop: Hop, path: Path, indent: str) -> Iterator[str]:
         for fact in hop.steps[-1].because if hop.steps and not self.wide else ():
             yield from self._labelled(_section(fact), f"{short_rule(fact)}{_counters(fact)}", indent)
-        for label, text in advice(self.why.get(id(path), ()), path.ending.remedy, self.said):
+        found = self.why.get(id(path), ())
+        for label, text in advice(found, path.ending.remedy, self.said, coded=self.wide):
             yield from self._advised(label, text, indent)
 
     def _advised(self, label: str, text: str, indent: str) -> Iterator[str]:
@@ -321,7 +322,7 @@ def _row(group: Group) -> tuple[str, str, str]:
     question = way.question
     nodes = " ".join(dict.fromkeys(clean(each.question.start.node) for each in group.ways))
     protocol = PROTOCOL_NAMES.get(question.protocol, "")
-    target = f"{endpoint(question.destination, question.port)}/{protocol}"
+    target = f"{endpoint(question.destination, question.port or None)}/{protocol}"
     if question.way == "NodePort":
         target = f"IPv{question.destination.version} *:{question.port}/{protocol}"
     return f"{question.way} {target}", _end(way), nodes
@@ -331,7 +332,10 @@ def _end(way: Answered) -> str:
     """A way's end in a word or two."""
     if way.question.way == "Packet" and way.family == "arrived":
         return ", ".join(dict.fromkeys(str(path.ending.verdict) for path in way.trace.paths))
-    return "arrives" if way.family == "arrived" else _loss(way)
+    if way.family != "arrived":
+        return _loss(way)
+    left = all(path.ending.verdict is Verdict.LEFT_CLUSTER for path in way.trace.paths)
+    return "leaves the cluster" if left else "arrives"
 
 
 def _loss(way: Answered) -> str:

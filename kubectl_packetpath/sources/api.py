@@ -64,13 +64,19 @@ class Api:
         """Read the kubeconfig as kubectl does; nothing is sent yet."""
         from kubernetes import client  # noqa: PLC0415 - brings the kubernetes client
         from kubernetes.config.config_exception import ConfigException  # noqa: PLC0415 - brings the kubernetes client
+        from yaml import YAMLError  # noqa: PLC0415 - the kubernetes client's
 
         configuration = client.Configuration()
         try:
             context, namespace = _load(access, configuration)
-        except (ConfigException, OSError, ValueError, KeyError, TypeError) as error:
+        except (ConfigException, OSError) as error:
             raise UnreachableError(
                 f"No usable kubeconfig: {_first_line(error)}", "kubectl config get-contexts"
+            ) from error
+        except (ValueError, KeyError, TypeError, AttributeError, YAMLError) as error:
+            raise UnreachableError(
+                f"No usable kubeconfig: {_files(access)} is damaged, or no kubeconfig ({_first_line(error)})",
+                "kubectl config view",
             ) from error
         configuration.retries = urllib3.Retry(total=1, backoff_factor=0.2)
         pool = client.ApiClient(configuration).rest_client.pool_manager
@@ -229,8 +235,10 @@ def _load(access: Access, configuration: Any) -> tuple[str, str]:
         config.load_incluster_config(client_configuration=configuration)
         own = Path(SERVICE_ACCOUNT_NAMESPACE)
         return "in-cluster", own.read_text().strip() if own.exists() else ""
-    if access.kubeconfig and not Path(access.kubeconfig).is_file():
-        raise ConfigException(f"{access.kubeconfig} does not exist")
+    if not any(Path(each).expanduser().is_file() for each in _files(access).split(os.pathsep) if each):
+        raise ConfigException(
+            f"there is no file {_files(access)} (--kubeconfig, $KUBECONFIG or ~/.kube/config)"
+        )
     contexts, current = config.list_kube_config_contexts(config_file=access.kubeconfig or None)
     wanted = access.context or current["name"]
     chosen = next((each for each in contexts if each["name"] == wanted), None)
@@ -244,6 +252,11 @@ def _load(access: Access, configuration: Any) -> tuple[str, str]:
         persist_config=False,
     )
     return wanted, str(chosen["context"].get("namespace") or "")
+
+
+def _files(access: Access) -> str:
+    """Where the configuration is looked for, as kubectl does."""
+    return access.kubeconfig or os.environ.get("KUBECONFIG", "") or str(Path.home() / ".kube" / "config")
 
 
 def _default_exists() -> bool:

@@ -13,7 +13,7 @@ import zipfile
 import zlib
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +34,8 @@ MANIFEST, CLUSTER, NODES = "manifest.json", "cluster.json", "nodes/"
 MOST_JSON_BYTES = 256 << 20
 MOST_NODE_BYTES = 512 << 20
 MOST_NODES = 10_000
+ABOUT = ("saved_at", "context", "namespace", "version")
+MAKES_ONE = "kubectl packetpath snapshot save FILE makes one"
 NODE_NAME = re.compile(r"[A-Za-z0-9]([-A-Za-z0-9._]*[A-Za-z0-9])?")
 
 
@@ -93,12 +95,14 @@ class Bundle:
         self._nodes: dict[str, NodeState] = {}
         self._archive: zipfile.ZipFile | None = None
         self.missing: dict[str, str] = {}
-        self.cluster = Cluster(context=file.name)
+        self.cluster = Cluster(context=file.name, recorded=True)
+        self.about: dict[str, str] = {}
+        """When, of which context and by which version it was saved, as far as it says."""
         try:
             with file.open("rb") as start:
                 head = start.read(len(MAGIC))
         except OSError as error:
-            raise BundleError(f"{file} cannot be read: {error.strerror}") from error
+            raise BundleError(f"{file} cannot be read: {error.strerror}.", MAKES_ONE) from error
         if head == MAGIC:
             self._add(self._decoded(file.read_bytes(), file.name))
             return
@@ -153,7 +157,7 @@ class Bundle:
         except (zipfile.BadZipFile, OSError, ValueError) as error:
             raise BundleError(
                 f"{self.file} is no bundle and no snapshot, or is cut short.",
-                "kubectl packetpath snapshot save FILE makes one",
+                MAKES_ONE,
             ) from error
         manifest = self._json(MANIFEST)
         if manifest.get("format") != FORMAT or not isinstance(manifest.get("schema"), int):
@@ -165,11 +169,13 @@ class Bundle:
                 "pip install --upgrade kubectl-packetpath",
             )
         objects = {k: v for k, v in self._json(CLUSTER).items() if isinstance(v, list)}
-        self.cluster = cluster_of(
+        found = cluster_of(
             {kind: [each for each in rows if isinstance(each, Mapping)] for kind, rows in objects.items()},
             context=self.file.name,
             namespace=str(manifest.get("namespace") or "default"),
         )
+        self.cluster = replace(found, recorded=True)
+        self.about = {key: str(manifest[key]) for key in ABOUT if manifest.get(key)}
         missing = manifest.get("nodes_missing")
         if isinstance(missing, Mapping):
             self.missing = {str(name): str(why) for name, why in missing.items()}

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TypeVar
 
-from kubectl_packetpath.cluster.ask import AskError
+from kubectl_packetpath.cluster.ask import AskError, similar
 from kubectl_packetpath.cluster.http.applied import applied
 from kubectl_packetpath.cluster.http.asking import HttpWish
 from kubectl_packetpath.cluster.http.backends import problem_of, service_of_backend
@@ -107,7 +107,7 @@ def _of_ingress(wish: HttpWish, cluster: Cluster) -> Iterator[Plan]:
         raise AskError(f"Ingresses could not be read: {known.detail or known.why}", "docs/permissions.md")
     found = next((each for each in known if (each.namespace, each.name) == (wish.namespace, wish.name)), None)
     if found is None:
-        raise _missing("Ingress", wish, [(each.namespace, each.name) for each in known])
+        raise _missing("Ingress", wish, [(each.namespace, each.name) for each in known], cluster)
     servings = _servings(cluster)
     mine = next(each for each in servings if each.ingress == found)
     group = by_controller(servings).get(mine.name, [mine])
@@ -160,12 +160,8 @@ def _applied(
     )
 
 
-def _missing(kind: str, wish: HttpWish, known: Sequence[tuple[str, str]]) -> AskError:
-    elsewhere = [namespace for namespace, name in known if name == wish.name]
-    plural = f"{kind.lower()}{'es' if kind == 'Ingress' else 's'}"
-    remedy = f"kubectl -n {wish.namespace} get {plural}"
-    if elsewhere:
-        remedy = f"kubectl packetpath {kind.lower()}/{wish.name} -n {elsewhere[0]}"
+def _missing(kind: str, wish: HttpWish, known: Sequence[tuple[str, str]], cluster: Cluster) -> AskError:
+    remedy = similar(wish, known, kind.lower(), cluster)
     return AskError(f"There is no {kind} {wish.name} in namespace {wish.namespace}.", remedy)
 
 
@@ -178,7 +174,7 @@ def _of_gateways(wish: HttpWish, cluster: Cluster) -> Iterator[Plan]:
     if wish.kind == "Gateway":
         found = [each for each in gateways if (each.namespace, each.name) == (wish.namespace, wish.name)]
         if not found:
-            raise _missing("Gateway", wish, [(each.namespace, each.name) for each in gateways])
+            raise _missing("Gateway", wish, [(each.namespace, each.name) for each in gateways], cluster)
         yield from _at_gateway(found[0], cluster.web.routes, wish, cluster)
         return
     routes = [each for each in cluster.web.routes if each.kind == wish.kind]
@@ -186,7 +182,7 @@ def _of_gateways(wish: HttpWish, cluster: Cluster) -> Iterator[Plan]:
         (each for each in routes if (each.namespace, each.name) == (wish.namespace, wish.name)), None
     )
     if route is None:
-        raise _missing(wish.kind, wish, [(each.namespace, each.name) for each in routes])
+        raise _missing(wish.kind, wish, [(each.namespace, each.name) for each in routes], cluster)
     wanted = {(each.target.namespace, each.target.name) for each in route.parents}
     for gateway in gateways:
         if (gateway.namespace, gateway.name) in wanted:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from kubectl_packetpath.cli.app import first_word
+from kubectl_packetpath.cli.app import first_word, in_other_words
 from kubectl_packetpath.cli.options import seconds_of
 
 ROOT = Path(__file__).parents[3]
@@ -86,6 +86,64 @@ def test_version() -> None:
 def test_options_may_stand_before_the_target(words: str, expected: int | None) -> None:
     """As they may with kubectl."""
     assert first_word(words.split()) == expected
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ("--version", "version"),
+        ("help packet", "packet --help"),
+        ("help", "--help"),
+        ("svc web -o wide", "svc/web -o wide"),
+        ("-n shop ingress shop", "-n shop ingress/shop"),
+        ("svc -n shop web", "svc -n shop web"),
+        ("svc/web", "svc/web"),
+        ("agent status", "agent status"),
+    ],
+)
+def test_words_of_other_programs(words: str, expected: str) -> None:
+    """What the hands know from kubectl is understood."""
+    assert in_other_words(words.split()) == expected.split()
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["explain", "pp113"], "PP113 balancer-is-not-announced: A load balancer"),
+        (["explain"], "PP701  A pod's resolver"),
+        (["snapshot", "show", "docs/demo.packetpath"], "targets    -n demo  svc/broken svc/empty svc/web"),
+    ],
+)
+def test_what_is_told_without_a_cluster(words: list[str], expected: str) -> None:
+    """Findings and recordings, in lines that a terminal of 80 columns holds."""
+    done = run(*words)
+
+    assert done.returncode == 0, done.stderr
+    assert expected in done.stdout
+    assert max(map(len, done.stdout.splitlines())) <= 80
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ("explain nothing-listen", "kubectl packetpath explain nothing-listens"),
+        (
+            "packet --bundle docs/demo.packetpath --node node1 --from-pod demo/clint --dst 10.96.0.1 --dport 80",
+            "pod/client",
+        ),
+        (
+            "packet --bundle docs/demo.packetpath --node node2 --from-pod demo/client --dst 10.96.0.1 --dport 80",
+            "--node node1",
+        ),
+        ("snapshot save docs", "kubectl packetpath snapshot save docs/NAME"),
+    ],
+)
+def test_a_slip_of_the_hand_is_told_with_what_was_meant(words: str, expected: str) -> None:
+    """It is wrong usage, and neither unknown nor a matter of the cluster."""
+    done = run(*words.split())
+
+    assert done.returncode == 2, done.stderr
+    assert f"try: {expected}" in done.stderr or f"mean {expected}" in done.stderr
 
 
 @pytest.mark.parametrize(("text", "expected"), [("20", 20.0), ("1.5s", 1.5), ("2m", 120.0), ("500ms", 0.5)])

@@ -1,5 +1,7 @@
 """What a user may type."""
 
+from dataclasses import replace
+
 import pytest
 from builders import cluster, service
 
@@ -7,6 +9,7 @@ from kubectl_packetpath.cluster.ask import (
     AskError,
     Target,
     TargetKind,
+    find_pod,
     find_service,
     parse_start,
     parse_target,
@@ -46,7 +49,20 @@ def test_targets_by_address(text: str, expected: tuple[str, str]) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["web", "deploy/web", "svc/We_b", "10.0.0.1", "fd00::1", "10.0.0.1:0", "10.0.0.1:70000", "node/n1", ""],
+    [
+        "web",
+        "web.shop",
+        "deploy/web",
+        "ftp://x",
+        "svc/We_b",
+        "svc/web:0",
+        "10.0.0.1",
+        "fd00::1",
+        "10.0.0.1:0",
+        "10.0.0.1:70000",
+        "node/n1",
+        "",
+    ],
 )
 def test_what_cannot_be_meant_is_refused_with_an_example(text: str) -> None:
     """Every refusal says what to type instead."""
@@ -90,6 +106,30 @@ def test_a_service_of_another_namespace_is_suggested() -> None:
         find_service(world, target)
 
     assert refusal.value.remedy == "kubectl packetpath svc/web -n prod"
+
+
+def test_a_pod_is_suggested_by_the_name_of_what_made_it() -> None:
+    """People know an application, and not the letters behind its name."""
+    target = Target(kind=TargetKind.POD, namespace="default", name="web")
+
+    with pytest.raises(AskError) as refusal:
+        find_pod(cluster(), target)
+
+    assert refusal.value.remedy == "did you mean pod/web-1 or pod/web-2 or pod/web-3?"
+
+
+@pytest.mark.parametrize(
+    ("recorded", "expected"), [(True, "the recording has svc/prod/web"), (False, "kubectl get svc -A")]
+)
+def test_where_nothing_is_near_it_is_said_where_to_look(recorded: bool, expected: str) -> None:
+    """Of a recording kubectl knows nothing, so what it holds is named."""
+    world = replace(cluster(service(namespace="prod")), recorded=recorded)
+    target = Target(kind=TargetKind.SERVICE, namespace="default", name="payments")
+
+    with pytest.raises(AskError) as refusal:
+        find_service(world, target)
+
+    assert refusal.value.remedy == expected
 
 
 @pytest.mark.parametrize(("port", "expected"), [("", ["http", "dns"]), ("http", ["http"]), ("53", ["dns"])])

@@ -5,6 +5,7 @@ import socket
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
 
 import pytest
 import urllib3
@@ -100,3 +101,19 @@ def test_a_refused_request_is_told_with_its_path(refusing: Api) -> None:
     """There is nothing else to call it by."""
     with pytest.raises(ApiError, match=f"^GET /api/v1/nodes: {SAID}$"):
         refusing.get("/api/v1/nodes")
+
+
+@pytest.mark.parametrize(
+    "content", [None, "", "hello", "a: [", "[]", "contexts: 3", "contexts: [{}]", "\x00"]
+)
+def test_a_file_that_is_no_kubeconfig_is_named(content: str | None, tmp_path: Path) -> None:
+    """Whichever way the library that reads it fails, or where there is none at all."""
+    file = tmp_path / "config"
+    if content is not None:
+        file.write_text(content)
+
+    with pytest.raises(UnreachableError) as trouble:
+        Api.connect(Access(kubeconfig=str(file)))
+
+    assert str(file) in str(trouble.value)
+    assert trouble.value.remedy
