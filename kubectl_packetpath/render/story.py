@@ -9,7 +9,7 @@ from kubectl_packetpath.cluster.http.story import Stories, Story, Told
 from kubectl_packetpath.cluster.http.tls.serving import Shown
 from kubectl_packetpath.cluster.naming.resolving import Asked, Resolution
 from kubectl_packetpath.render.proxies import proxies
-from kubectl_packetpath.render.style import SIGNS, Style, clean, wrapped
+from kubectl_packetpath.render.style import SIGNS, Style, clean, headline, wrapped
 from kubectl_packetpath.render.tree import tree, wide
 from kubectl_packetpath.render.words import share
 
@@ -44,8 +44,11 @@ class _Writer:
     def story(self, found: Story) -> Iterator[str]:
         """One."""
         sign = self.style.of(found.family, SIGNS[found.family])
-        end = self.style.of(found.family, _end(found))
-        yield f"{sign} {self.style.strong(clean(found.title))}  {end}"
+        parts = (
+            (clean(found.title), self.style.strong),
+            (_end(found), lambda text: self.style.of(found.family, text)),
+        )
+        yield from headline(sign, parts, self.style.width)
         if found.plan is not None:
             yield from self.decision(found.plan, found.plan.decision)
         if found.shown is not None:

@@ -1,12 +1,12 @@
 """Colours and widths."""
 
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from kubectl_packetpath.printable import clean
 
-__all__ = ["SIGNS", "Style", "clean", "command_lines", "wrapped"]
+__all__ = ["SIGNS", "Style", "clean", "command_lines", "headline", "wrapped"]
 NARROWEST, WIDEST = 60, 140
 LEAST_TEXT = 24
 
@@ -57,6 +57,21 @@ class Style:
 
 SIGNS = {"arrived": "✔", "lost": "✘", "unknown": "?"}
 """What stands before a verdict, so that colour is never needed to tell them apart."""
+
+
+def headline(sign: str, parts: Iterable[tuple[str, Callable[[str], str]]], width: int) -> Iterator[str]:
+    """A sign and what it is of, part beside part as they fit, so that the end of the line is seen on a narrow terminal."""
+    line, taken = sign, 1
+    for text, paint in parts:
+        pieces = textwrap.wrap(text, max(width - 2, LEAST_TEXT), break_on_hyphens=False)
+        for number, piece in enumerate(pieces):
+            gap = 1 if taken == 1 else 2
+            if taken > 1 and (number or taken + gap + len(piece) > width):
+                yield line
+                line, taken, gap = "", 0, 2
+            line += " " * gap + paint(piece)
+            taken += gap + len(piece)
+    yield line
 
 
 def wrapped(text: str, width: int, most_lines: int = 0) -> Iterator[str]:

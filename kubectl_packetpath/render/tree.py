@@ -15,7 +15,7 @@ from kubectl_packetpath.render.findings import advice
 from kubectl_packetpath.render.flows import lines as flow_lines
 from kubectl_packetpath.render.grouping import Branch, Group, branches, groups
 from kubectl_packetpath.render.policies import details, line_of
-from kubectl_packetpath.render.style import SIGNS, Style, clean, command_lines, wrapped
+from kubectl_packetpath.render.style import SIGNS, Style, clean, command_lines, headline, wrapped
 from kubectl_packetpath.render.words import (
     Part,
     endpoint_of,
@@ -72,7 +72,7 @@ class Tree:
     def _group(self, group: Group) -> Iterator[str]:
         way = group.example
         self._look_for_reasons(way)
-        yield self._title(way)
+        yield from self._title(way)
         yield from self._starts(group)
         found = branches(way)
         hops = _shared([path for branch in found for path in branch.paths])
@@ -95,7 +95,7 @@ class Tree:
 
     def _brief(self, group: Group) -> Iterator[str]:
         """Only where it may end."""
-        yield self._title(group.example)
+        yield from self._title(group.example)
         yield from self._starts(group)
         for branch in branches(group.example):
             yield self._branch_title(group.example, branch, " ")
@@ -130,12 +130,14 @@ class Tree:
         places = [place_of(hop, self.answer) for path in paths for hop in path.hops]
         return min(WIDEST_PLACE, max(map(len, places), default=8))
 
-    def _title(self, way: Answered) -> str:
+    def _title(self, way: Answered) -> Iterator[str]:
         question, family = way.question, way.family
-        end = _end(way)
-        name = self.style.strong(clean(question.target))
-        subject = f"  {clean(question.subject)}" if question.subject else ""
-        return f"{self.style.of(family, SIGNS[family])} {name}{subject}  {self.style.of(family, end)}"
+        parts = (
+            (clean(question.target), self.style.strong),
+            (clean(question.subject), str),
+            (_end(way), lambda text: self.style.of(family, text)),
+        )
+        yield from headline(self.style.of(family, SIGNS[family]), parts, self.style.width)
 
     def _starts(self, group: Group) -> Iterator[str]:
         start = group.example.question.start

@@ -104,7 +104,10 @@ def _limited(requests: Iterable[HttpRequest]) -> list[HttpRequest]:
 def _of_ingress(wish: HttpWish, cluster: Cluster) -> Iterator[Plan]:
     known = cluster.web.ingresses
     if isinstance(known, Absent):
-        raise AskError(f"Ingresses could not be read: {known.detail or known.why}", "docs/permissions.md")
+        raise AskError(
+            f"Ingresses could not be read: {known.detail or known.why}",
+            "kubectl auth can-i list ingresses -A (docs/permissions.md)",
+        )
     found = next((each for each in known if (each.namespace, each.name) == (wish.namespace, wish.name)), None)
     if found is None:
         raise _missing("Ingress", wish, [(each.namespace, each.name) for each in known], cluster)
@@ -169,7 +172,8 @@ def _of_gateways(wish: HttpWish, cluster: Cluster) -> Iterator[Plan]:
     gateways = cluster.web.gateways
     if isinstance(gateways, Absent):
         raise AskError(
-            f"Gateways could not be read: {gateways.detail or gateways.why}", "docs/permissions.md"
+            f"Gateways could not be read: {gateways.detail or gateways.why}",
+            "kubectl auth can-i list gateways -A (docs/permissions.md)",
         )
     if wish.kind == "Gateway":
         found = [each for each in gateways if (each.namespace, each.name) == (wish.namespace, wish.name)]
