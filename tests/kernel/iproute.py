@@ -7,6 +7,13 @@ from typing import Any
 
 from kubectl_packetpath.snapshot.links import Bridge, BridgePort, InterfaceAddress, Link
 from kubectl_packetpath.snapshot.routing import (
+    NUD_FAILED,
+    NUD_INCOMPLETE,
+    NUD_NOARP,
+    NUD_PERMANENT,
+    NUD_REACHABLE,
+    NUD_STALE,
+    Neighbour,
     NextHop,
     NexthopObject,
     PolicyRule,
@@ -32,6 +39,17 @@ ADDRESS_FLAGS = {
     "dadfailed": 0x08,
     "deprecated": 0x20,
     "tentative": 0x40,
+}
+NEIGHBOUR_STATES = {
+    "INCOMPLETE": NUD_INCOMPLETE,
+    "REACHABLE": NUD_REACHABLE,
+    "STALE": NUD_STALE,
+    "DELAY": 0x08,
+    "PROBE": 0x10,
+    "FAILED": NUD_FAILED,
+    "NOARP": NUD_NOARP,
+    "PERMANENT": NUD_PERMANENT,
+    "NONE": 0,
 }
 LINK_FLAGS = {"UP": 0x1, "LOOPBACK": 0x8, "NOARP": 0x80, "LOWER_UP": 0x10000}
 
@@ -183,6 +201,18 @@ class IprouteState:
                 blackhole="blackhole" in row,
             )
             for row in ask(self.namespace, "nexthop", "show")
+        )
+
+    def neighbours(self) -> tuple[Neighbour, ...]:
+        """`ip neigh`."""
+        return tuple(
+            Neighbour(
+                link=self.by_name[row["dev"]],
+                address=ip_address(row["dst"]),
+                mac=row.get("lladdr", ""),
+                state=sum(NEIGHBOUR_STATES[name] for name in row["state"]),
+            )
+            for row in ask(self.namespace, "neigh", "show", "nud", "all")
         )
 
     def sysctl(self, key: str) -> str | None:
