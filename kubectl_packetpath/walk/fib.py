@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from ipaddress import IPv6Address
+from typing import NamedTuple
 
 from kubectl_packetpath.packet import Address
 from kubectl_packetpath.snapshot.links import Link
@@ -22,6 +23,7 @@ from kubectl_packetpath.snapshot.routing import (
     Route,
 )
 from kubectl_packetpath.snapshot.state import NamespaceState
+from kubectl_packetpath.walk.here import scaled, total
 from kubectl_packetpath.walk.hops import BLACKHOLE, Choice, failed, hops_of, seeks_reachable, usable
 from kubectl_packetpath.walk.rules import matches, named_table
 from kubectl_packetpath.walk.tables import Carried, PrefixTable, Tables, members_of, tables_of
@@ -47,11 +49,14 @@ class Match:
 
 def search(state: NamespaceState, query: RouteQuery) -> tuple[Way, ...]:
     """The ways that rules and tables allow; one of type `none` where nothing matches."""
-    tables = tables_of(state)
-    assumed: tuple[str, ...] = ()
-    possible: tuple[Way, ...] = ()
+    return tuple(_search(state, query, tables_of(state), 0, ()))
+
+
+def _search(
+    state: NamespaceState, query: RouteQuery, tables: Tables, position: int, assumed: tuple[str, ...]
+) -> Iterator[Way]:
+    """From this rule on."""
     rules = tables.rules[query.destination.version]
-    position = 0
     while position < len(rules):
         rule = rules[position]
         position += 1
@@ -63,25 +68,62 @@ def search(state: NamespaceState, query: RouteQuery) -> tuple[Way, ...]:
             position = _target(rules, rule, position)
             continue
         if rule.action in REJECTING:
-            return (*possible, _hopless(rule.action, assumed, rule))
+            yield _hopless(rule.action, assumed, rule)
+            return
         match = _in_table(state, tables, rule, query)
         if match is None or match.type == "throw":
             continue
         choice = Choice(state=state, tables=tables, route=match.route, hops=match.hops, query=query)
-        shared = carried(match.route, tables)
-        unwanted = _suppressed(rule, match, shared)
-        if len(unwanted) > 1:
-            assumed += (OTHER_LENGTH.format(rule.priority, match.route.nexthop_id),)
-            possible += tuple(_ways(choice, rule, match.type, assumed))
-        if True in unwanted:
-            continue
-        if rule.suppress_group is not None:
-            assumed += (f"ip rule {rule.priority}: suppress_ifgroup is not modelled",)
-        doubt = _merged_doubt(tables, rule, query, match)
-        if len({each.settings for each in shared}) > 1:
-            doubt += (OTHER_SETTINGS.format(match.route.nexthop_id),)
-        return (*possible, *_ways(choice, rule, match.type, assumed + doubt))
-    return (*possible, _hopless("none", assumed))
+        answer = _answered(rule, match, choice, assumed)
+        yield from answer.ways
+        if answer.left != 0:
+            for way in _search(state, query, tables, position, answer.assumed):
+                yield replace(way, weight=scaled(answer.left, way.weight))
+        return
+    yield _hopless("none", assumed)
+
+
+class _Answer(NamedTuple):
+    """What a rule's table says, as far as the rule lets it."""
+
+    ways: tuple[Way, ...]
+    left: Fraction | None
+    """The share of packets for which the rules behind are asked."""
+    assumed: tuple[str, ...]
+
+
+def _answered(rule: PolicyRule, match: Match, choice: Choice, assumed: tuple[str, ...]) -> _Answer:
+    shared = carried(match.route, choice.tables)
+    unwanted = _suppressed(rule, match, shared)
+    if unwanted == {True}:
+        return _Answer((), Fraction(1), assumed)
+    if len(unwanted) > 1:
+        assumed += (OTHER_LENGTH.format(rule.priority, match.route.nexthop_id),)
+        return _Answer(tuple(_ways(choice, rule, match.type, assumed)), None, assumed)
+    doubt = _merged_doubt(choice.tables, rule, choice.query, match) + _unrecorded_group(rule, choice)
+    if len({each.settings for each in shared}) > 1:
+        doubt += (OTHER_SETTINGS.format(match.route.nexthop_id),)
+    ways = tuple(_ways(choice, rule, match.type, assumed + doubt))
+    refused = tuple(way for way in ways if _of_group(rule, way, choice))
+    kept = tuple(way for way in ways if way not in refused)
+    return _Answer(kept, total(way.weight for way in refused), assumed)
+
+
+def _unrecorded_group(rule: PolicyRule, choice: Choice) -> tuple[str, ...]:
+    devices = (choice.tables.links.get(hop.device or 0) for hop in choice.hops)
+    if rule.suppress_group is None or all(each is None or each.group is not None for each in devices):
+        return ()
+    return (f"ip rule {rule.priority}: suppress_ifgroup asks for groups of devices, which are not recorded",)
+
+
+def _of_group(rule: PolicyRule, way: Way, choice: Choice) -> bool:
+    """Whether `suppress_ifgroup` refuses it: IPv4 looks at the route's first next hop, IPv6 at the one that is taken."""
+    device = way.device
+    if rule.suppress_group is None or device is None:
+        return False
+    if choice.route.destination.version == 4:
+        device = choice.tables.links.get(hops_of(choice.route, choice.tables)[0].device or 0)
+    return device is not None and device.group == rule.suppress_group
 
 
 def _hopless(kind: str, assumed: tuple[str, ...], rule: PolicyRule | None = None) -> Way:

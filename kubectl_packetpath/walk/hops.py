@@ -1,7 +1,7 @@
 """Which of a route's next hops a packet takes: in shares, as a hash of its addresses and ports falls.
 
 Each next hop has its range of the hash, by weight. One whose neighbour is known not to answer is passed over where the
-kernel looks at neighbours, and its range falls to another.
+kernel looks at neighbours (not for a resilient group), and its range falls to another.
 
 Kernel: net/ipv4/fib_semantics.c fib_select_multipath, net/ipv4/nexthop.c nexthop_select_path_hthr, net/ipv6/route.c
 fib6_select_path, rt6_check_neigh
@@ -106,7 +106,10 @@ class Choice:
 
     def _is_good(self, hop: NextHop) -> bool:
         if self.route.nexthop_id is not None:
-            return not failed(self.state, hop, NUD_FAILED | NUD_INCOMPLETE)
+            group = self.tables.nexthops.get(self.route.nexthop_id)
+            return (group is not None and group.resilient) or not failed(
+                self.state, hop, NUD_FAILED | NUD_INCOMPLETE
+            )
         if self.route.destination.version == 6:
             return not (seeks_reachable(self.state, self.query) and failed(self.state, hop))
         checks = number(self.state, "net/ipv4/fib_multipath_use_neigh")

@@ -80,6 +80,7 @@ class IprouteState:
             kind=info.get("info_kind", ""),
             mac=row["address"],
             mtu=row["mtu"],
+            group=int(row["group"]),
             flags=flags,
             master=self.by_name.get(row.get("master", "")),
             link=row["link_index"] if "link_index" in row else self.by_name.get(row.get("link", "")),
@@ -150,6 +151,7 @@ class IprouteState:
             sport_range=ports("sport"),
             dport_range=ports("dport"),
             suppress_prefix_length=row.get("suppress_prefixlen"),
+            suppress_group=int(row["suppress_ifgroup"]) if "suppress_ifgroup" in row else None,
             invert="not" in row,
         )
 
@@ -199,6 +201,7 @@ class IprouteState:
                 hop=self._hop(row) if "dev" in row else None,
                 group=tuple((member["id"], member.get("weight", 1)) for member in row.get("group", ())),
                 blackhole="blackhole" in row,
+                resilient=row.get("type") == "resilient",
             )
             for row in ask(self.namespace, "nexthop", "show")
         )

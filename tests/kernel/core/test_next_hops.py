@@ -33,6 +33,7 @@ class Kind:
     group: bool
     forwarding: int = 1
     use_neigh: int = 0
+    resilient: bool = False
 
     def set_up(self, namespace: Namespace) -> None:
         """Add the route."""
@@ -49,7 +50,8 @@ class Kind:
         if self.group:
             for number, (gateway, device) in enumerate(hops, start=1):
                 namespace.ip(f"nexthop add id {number} via {gateway} dev {device}")
-            namespace.ip("nexthop add id 9 group 1/2/3")
+            more = " type resilient buckets 24" if self.resilient else ""
+            namespace.ip(f"nexthop add id 9 group 1/2/3{more}")
             succeed([*line.split(), "nhid", "9"])
         else:
             succeed([*line.split(), *" ".join(f"nexthop via {each[0]}" for each in hops).split()])
@@ -63,6 +65,7 @@ LOOKING = {
 }
 NOT_LOOKING = {
     "IPv4": Kind(version=4, group=False),
+    "a resilient group": Kind(version=4, group=True, resilient=True),
     "an IPv6 router": Kind(version=6, group=False),
 }
 
