@@ -145,6 +145,8 @@ class Link:
     """Id of an attached XDP program."""
     has_tc_programs: bool = False
     """An eBPF program sits at the device's clsact or tcx hook and may decide about any packet."""
+    group: int | None = None
+    """By which rules may name several devices (`ip link set … group`); None: an older recording does not say."""
     netem: Netem | None = None
     """What loses packets on their way out of the device."""
 

@@ -82,6 +82,8 @@ class NexthopObject:
     """(id, weight) of the members."""
     blackhole: bool = False
     fdb: bool = False
+    resilient: bool = False
+    """A group whose members keep their flows as long as those go on (`type resilient`)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

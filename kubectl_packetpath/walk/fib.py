@@ -10,12 +10,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from ipaddress import IPv6Address
+from typing import NamedTuple
 
 from kubectl_packetpath.packet import Address
 from kubectl_packetpath.snapshot.links import Link
 from kubectl_packetpath.snapshot.routing import (
-    RTNH_F_DEAD,
-    RTNH_F_LINKDOWN,
     RTNH_F_ONLINK,
     TABLE_LOCAL,
     TABLE_MAIN,
@@ -24,12 +23,13 @@ from kubectl_packetpath.snapshot.routing import (
     Route,
 )
 from kubectl_packetpath.snapshot.state import NamespaceState
+from kubectl_packetpath.walk.here import scaled, total
+from kubectl_packetpath.walk.hops import BLACKHOLE, Choice, failed, hops_of, seeks_reachable, usable
 from kubectl_packetpath.walk.rules import matches, named_table
 from kubectl_packetpath.walk.tables import Carried, PrefixTable, Tables, members_of, tables_of
 from kubectl_packetpath.walk.ways import RouteQuery, Way
 
 UNSPECIFIED = IPv6Address("::")
-BLACKHOLE = NextHop(flags=0)
 REJECTING = {"blackhole", "unreachable", "prohibit"}
 LEGACY_TOS_MASK = 0x1C
 OTHER_LENGTH = (
@@ -49,11 +49,14 @@ class Match:
 
 def search(state: NamespaceState, query: RouteQuery) -> tuple[Way, ...]:
     """The ways that rules and tables allow; one of type `none` where nothing matches."""
-    tables = tables_of(state)
-    assumed: tuple[str, ...] = ()
-    possible: tuple[Way, ...] = ()
+    return tuple(_search(state, query, tables_of(state), 0, ()))
+
+
+def _search(
+    state: NamespaceState, query: RouteQuery, tables: Tables, position: int, assumed: tuple[str, ...]
+) -> Iterator[Way]:
+    """From this rule on."""
     rules = tables.rules[query.destination.version]
-    position = 0
     while position < len(rules):
         rule = rules[position]
         position += 1
@@ -65,24 +68,62 @@ def search(state: NamespaceState, query: RouteQuery) -> tuple[Way, ...]:
             position = _target(rules, rule, position)
             continue
         if rule.action in REJECTING:
-            return (*possible, _hopless(rule.action, assumed, rule))
+            yield _hopless(rule.action, assumed, rule)
+            return
         match = _in_table(state, tables, rule, query)
         if match is None or match.type == "throw":
             continue
-        shared = carried(match.route, tables)
-        unwanted = _suppressed(rule, match, shared)
-        if len(unwanted) > 1:
-            assumed += (OTHER_LENGTH.format(rule.priority, match.route.nexthop_id),)
-            possible += tuple(_ways(tables, rule, match, assumed))
-        if True in unwanted:
-            continue
-        if rule.suppress_group is not None:
-            assumed += (f"ip rule {rule.priority}: suppress_ifgroup is not modelled",)
-        doubt = _merged_doubt(tables, rule, query, match)
-        if len({each.settings for each in shared}) > 1:
-            doubt += (OTHER_SETTINGS.format(match.route.nexthop_id),)
-        return (*possible, *_ways(tables, rule, match, assumed + doubt))
-    return (*possible, _hopless("none", assumed))
+        choice = Choice(state=state, tables=tables, route=match.route, hops=match.hops, query=query)
+        answer = _answered(rule, match, choice, assumed)
+        yield from answer.ways
+        if answer.left != 0:
+            for way in _search(state, query, tables, position, answer.assumed):
+                yield replace(way, weight=scaled(answer.left, way.weight))
+        return
+    yield _hopless("none", assumed)
+
+
+class _Answer(NamedTuple):
+    """What a rule's table says, as far as the rule lets it."""
+
+    ways: tuple[Way, ...]
+    left: Fraction | None
+    """The share of packets for which the rules behind are asked."""
+    assumed: tuple[str, ...]
+
+
+def _answered(rule: PolicyRule, match: Match, choice: Choice, assumed: tuple[str, ...]) -> _Answer:
+    shared = carried(match.route, choice.tables)
+    unwanted = _suppressed(rule, match, shared)
+    if unwanted == {True}:
+        return _Answer((), Fraction(1), assumed)
+    if len(unwanted) > 1:
+        assumed += (OTHER_LENGTH.format(rule.priority, match.route.nexthop_id),)
+        return _Answer(tuple(_ways(choice, rule, match.type, assumed)), None, assumed)
+    doubt = _merged_doubt(choice.tables, rule, choice.query, match) + _unrecorded_group(rule, choice)
+    if len({each.settings for each in shared}) > 1:
+        doubt += (OTHER_SETTINGS.format(match.route.nexthop_id),)
+    ways = tuple(_ways(choice, rule, match.type, assumed + doubt))
+    refused = tuple(way for way in ways if _of_group(rule, way, choice))
+    kept = tuple(way for way in ways if way not in refused)
+    return _Answer(kept, total(way.weight for way in refused), assumed)
+
+
+def _unrecorded_group(rule: PolicyRule, choice: Choice) -> tuple[str, ...]:
+    devices = (choice.tables.links.get(hop.device or 0) for hop in choice.hops)
+    if rule.suppress_group is None or all(each is None or each.group is not None for each in devices):
+        return ()
+    return (f"ip rule {rule.priority}: suppress_ifgroup asks for groups of devices, which are not recorded",)
+
+
+def _of_group(rule: PolicyRule, way: Way, choice: Choice) -> bool:
+    """Whether `suppress_ifgroup` refuses it: IPv4 looks at the route's first next hop, IPv6 at the one that is taken."""
+    device = way.device
+    if rule.suppress_group is None or device is None:
+        return False
+    if choice.route.destination.version == 4:
+        device = choice.tables.links.get(hops_of(choice.route, choice.tables)[0].device or 0)
+    return device is not None and device.group == rule.suppress_group
 
 
 def _hopless(kind: str, assumed: tuple[str, ...], rule: PolicyRule | None = None) -> Way:
@@ -139,7 +180,7 @@ def _match4(state: NamespaceState, tables: Tables, table: PrefixTable, query: Ro
         hops = hops_of(route, tables)
         if hops == (BLACKHOLE,):
             return Match(route=route, hops=(), type="blackhole")
-        alive = tuple(hop for hop in hops if _usable(state, tables, hop, query))
+        alive = tuple(hop for hop in hops if usable(state, tables, hop, query))
         if query.oif is not None:
             alive = tuple(hop for hop in alive if hop.device == query.oif.index)[:1]
         if alive:
@@ -148,6 +189,21 @@ def _match4(state: NamespaceState, tables: Tables, table: PrefixTable, query: Ro
 
 
 def _match6(state: NamespaceState, tables: Tables, table: PrefixTable, query: RouteQuery) -> Match | None:
+    """The best route; but one whose gateways all are known not to answer only if there is no other."""
+    best = _best6(state, tables, table, query, frozenset())
+    if best is None or not seeks_reachable(state, query):
+        return best
+    silent: frozenset[Route] = frozenset()
+    other: Match | None = best
+    while other is not None and other.hops and all(failed(state, hop) for hop in other.hops):
+        silent |= {other.route}
+        other = _best6(state, tables, table, query, silent)
+    return other or best
+
+
+def _best6(
+    state: NamespaceState, tables: Tables, table: PrefixTable, query: RouteQuery, silent: frozenset[Route]
+) -> Match | None:
     wanted = query.oif or (query.iif if needs_device(query.destination) else None)
     strict = wanted is not None and (
         needs_device(query.destination) or query.source is None or query.source.is_unspecified
@@ -157,6 +213,8 @@ def _match6(state: NamespaceState, tables: Tables, table: PrefixTable, query: Ro
     for route in table.matching_from(query.destination, query.source or UNSPECIFIED):
         if best is not None and not _same_leaf(best.route, route):
             break
+        if route in silent:
+            continue
         match, score = _scored(state, tables, route, query, wanted)
         if match is None or (strict and not score & 2):
             continue
@@ -178,7 +236,7 @@ def _scored(
     hops = hops_of(route, tables)
     if hops == (BLACKHOLE,):
         return Match(route=route, hops=(), type="blackhole"), 2
-    alive = tuple(hop for hop in hops if _usable(state, tables, hop, query))
+    alive = tuple(hop for hop in hops if usable(state, tables, hop, query))
     if wanted is None:
         return (Match(route=route, hops=alive, type=route.type), 2) if alive else (None, -1)
     fitting = tuple(hop for hop in alive if hop.device == wanted.index)
@@ -190,38 +248,6 @@ def _scored(
 def needs_device(address: Address) -> bool:
     """Whether an address means nothing without a device (`rt6_need_strict`)."""
     return address.version == 6 and (address.is_multicast or address.is_link_local or address.is_loopback)
-
-
-def hops_of(route: Route, tables: Tables) -> tuple[NextHop, ...]:
-    """The next hops of a route, by its next hop object where it has one."""
-    if route.nexthop_id is None:
-        return route.hops
-    entry = tables.nexthops.get(route.nexthop_id)
-    if entry is None:
-        return route.hops
-    if entry.blackhole:
-        return (BLACKHOLE,)
-    if entry.hop is not None:
-        return (entry.hop,)
-    members = [(tables.nexthops.get(member), weight) for member, weight in entry.group]
-    return tuple(
-        replace(member.hop, weight=weight)
-        for member, weight in members
-        if member is not None and member.hop is not None
-    )
-
-
-def _usable(state: NamespaceState, tables: Tables, hop: NextHop, query: RouteQuery) -> bool:
-    """Not on a device without a carrier, if those are to be ignored: by all devices (IPv4) or this very one."""
-    if hop.flags & RTNH_F_DEAD:
-        return False
-    if not hop.flags & RTNH_F_LINKDOWN or query.ignore_linkstate:
-        return True
-    link = tables.links.get(hop.device or 0)
-    folder = f"net/ipv{query.destination.version}/conf"
-    names = ["all"] if query.destination.version == 4 else []
-    names += [link.name] if link is not None else []
-    return all(state.sysctl(f"{folder}/{name}/ignore_routes_with_linkdown") in {None, "0"} for name in names)
 
 
 def _merged_doubt(tables: Tables, rule: PolicyRule, query: RouteQuery, match: Match) -> tuple[str, ...]:
@@ -239,24 +265,22 @@ def _merged_doubt(tables: Tables, rule: PolicyRule, query: RouteQuery, match: Ma
     return (text,)
 
 
-def _ways(tables: Tables, rule: PolicyRule, match: Match, assumed: tuple[str, ...]) -> Iterator[Way]:
-    total = sum(hop.weight for hop in match.hops)
+def _ways(choice: Choice, rule: PolicyRule, kind: str, assumed: tuple[str, ...]) -> Iterator[Way]:
     base = Way(
-        type=match.type,
-        route=match.route,
+        type=kind,
+        route=choice.route,
         rule=rule,
         assumed=assumed,
-        prefix_length=match.route.destination.prefixlen,
+        prefix_length=choice.route.destination.prefixlen,
         weight=None if assumed else Fraction(1),
     )
-    if not match.hops:
+    if not choice.hops:
         yield base
-    for hop in match.hops:
-        device = tables.links.get(hop.device or 0)
+    for hop, share in choice.shares():
         yield replace(
             base,
-            weight=None if assumed else Fraction(hop.weight, total),
-            device=device,
+            weight=None if assumed else share,
+            device=choice.tables.links.get(hop.device or 0),
             gateway=hop.gateway,
             encapsulation=hop.encapsulation,
             onlink=bool(hop.flags & RTNH_F_ONLINK),

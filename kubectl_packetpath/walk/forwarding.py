@@ -5,7 +5,6 @@ PREROUTING, routing, then INPUT and a socket, or FORWARD and POSTROUTING and the
 Kernel: net/ipv4/ip_input.c, ip_forward.c, ip_output.c; net/ipv6/ip6_input.c, ip6_output.c
 """
 
-import re
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -22,6 +21,7 @@ from kubectl_packetpath.walk.input_route import Decision, route_input
 from kubectl_packetpath.walk.neighbours import Resolution, resolve
 from kubectl_packetpath.walk.order import SENT_ON
 from kubectl_packetpath.walk.place import Departure, Place, Ports, assumed, below, noted, with_packet
+from kubectl_packetpath.walk.release import POSTROUTING_KNOWS_INPUT, has
 from kubectl_packetpath.walk.routing import Way
 
 IPV6_HEADER, CHECKSUM_BREAK = 40, 76
@@ -30,10 +30,6 @@ CHECKSUM_TAKEN = (
     "tracking did, and the socket drops it now"
 )
 """net/netfilter/utils.c nf_ip6_checksum counts the header in; net/ipv6/ip6_checksum.c udp6_csum_init believes it."""
-RELEASE = re.compile(r"(\d+)\.(\d+)")
-POSTROUTING_KNOWS_INPUT = (5, 7)
-"""Since then rules at POSTROUTING see the device by which a packet came in, or the tunnel that wrapped it (commit
-28f8bfd1ac94)."""
 
 
 def take_in(place: Place, outcome: Outcome, ports: Ports) -> Iterator[Departure]:
@@ -165,7 +161,7 @@ def send_out(
         return
     here = place.here(Hook.POSTROUTING, out_device=device)
     if came_by is not None:
-        seen = _release(place.node.kernel) >= POSTROUTING_KNOWS_INPUT
+        seen = has(place.node.kernel, POSTROUTING_KNOWS_INPUT)
         here = replace(here, in_device=came_by.device if seen else None, physical_in=came_by.physical)
     for result in run_hook(here, outcome.packet, outcome.history):
         branch = below(outcome, result)
@@ -179,12 +175,6 @@ def send_out(
             yield Departure(outcome=branch, device=device)
         else:
             yield addressed(place, branch, way, device)
-
-
-def _release(kernel: str) -> tuple[int, int]:
-    """`6.1.0-56-amd64` as (6, 1); what cannot be read is taken for a new one."""
-    found = RELEASE.match(kernel)
-    return (int(found[1]), int(found[2])) if found is not None else POSTROUTING_KNOWS_INPUT
 
 
 def _unanswered(next_hop: Address, device: Link, found: Resolution) -> Ending:

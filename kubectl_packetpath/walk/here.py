@@ -28,6 +28,8 @@ class Here:
 
     node: str
     state: NamespaceState
+    kernel: str = ""
+    """The node's, as `uname -r` prints it."""
     hook: Hook = Hook.PREROUTING
     in_device: Link | None = None
     """None at OUTPUT and at POSTROUTING of a local packet."""

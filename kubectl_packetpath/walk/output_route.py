@@ -13,6 +13,7 @@ from kubectl_packetpath.snapshot.links import Link
 from kubectl_packetpath.trace import Ending, Fact, Verdict
 from kubectl_packetpath.walk.here import Here, scaled, total
 from kubectl_packetpath.walk.input_route import LOOPBACK, NO_ROUTE_TYPES, query_for
+from kubectl_packetpath.walk.release import SOURCE_CHOOSES_NEXT_HOP, has
 from kubectl_packetpath.walk.routing import RouteQuery, Way, fib_lookup
 from kubectl_packetpath.walk.settings import fact, largest
 from kubectl_packetpath.walk.sources import preferred_source, source6
@@ -39,7 +40,7 @@ def route_output(here: Here, packet: Packet) -> Iterator[OutputDecision]:
 
     connect() of IPv4 looks once for a source, and once more for the way from there: rules that go by the source count.
     """
-    decisions = list(_ways_out(here, packet, query_for(packet, None)))
+    decisions = list(_ways_out(here, packet, _query(here, packet)))
     if packet.family != 4 or not packet.source.is_unspecified or packet.protocol not in {TCP, UDP}:
         yield from decisions
         return
@@ -51,6 +52,10 @@ def route_output(here: Here, packet: Packet) -> Iterator[OutputDecision]:
             by_source.setdefault(decision.packet, []).append(decision)
     for bound, first in by_source.items():
         yield from _from_there(here, bound, first)
+
+
+def _query(here: Here, packet: Packet) -> RouteQuery:
+    return replace(query_for(packet, None), source_chooses=has(here.kernel, SOURCE_CHOOSES_NEXT_HOP))
 
 
 def _from_there(here: Here, packet: Packet, first: list[OutputDecision]) -> Iterator[OutputDecision]:
@@ -68,7 +73,7 @@ def _from_there(here: Here, packet: Packet, first: list[OutputDecision]) -> Iter
 
 
 def _lookup(here: Here, packet: Packet) -> Iterator[Way]:
-    yield from fib_lookup(here.state, query_for(packet, None))
+    yield from fib_lookup(here.state, _query(here, packet))
 
 
 def _name(decision: OutputDecision) -> tuple[object, ...]:
@@ -89,7 +94,7 @@ def route_wrapped(
 
     IPv4 takes the destination for a neighbour where no route leads out by the device that the tunnel is bound to.
     """
-    query = replace(query_for(packet, None), oif=bound_to, uid=0)
+    query = replace(_query(here, packet), oif=bound_to, uid=0)
     yield from _ways_out(here, packet, query if mark is None else replace(query, mark=mark))
 
 
@@ -128,7 +133,7 @@ def _foreign(here: Here, packet: Packet) -> bool:
     """IPv4 refuses to send from addresses that are not its own (unless the socket is transparent)."""
     if packet.family != 4 or packet.source.is_loopback:
         return False
-    query = replace(query_for(packet, None), destination=packet.source, source=None)
+    query = replace(_query(here, packet), destination=packet.source, source=None)
     return (
         packet.source not in tables_of(here.state).owners and fib_lookup(here.state, query)[0].type != "local"
     )
@@ -185,7 +190,7 @@ def route_again(here: Here, packet: Packet) -> Iterator[OutputDecision]:
 
     IPv4 does not say who sent the packet, so it is root's to rules that go by the uid; IPv6 does.
     """
-    query = query_for(packet, None)
+    query = _query(here, packet)
     if packet.family == 4:
         query = replace(query, uid=0)
     own = packet.source in tables_of(here.state).owners or packet.source.is_loopback

@@ -36,6 +36,7 @@ class Place:
         return Here(
             node=self.node.name,
             state=self.state,
+            kernel=self.node.kernel,
             hook=hook,
             in_device=in_device,
             out_device=out_device,

@@ -31,6 +31,8 @@ class RouteQuery:
     sport: int = 0
     dport: int = 0
     ignore_linkstate: bool = False
+    source_chooses: bool = False
+    """A socket's source decides between next hops of IPv4."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

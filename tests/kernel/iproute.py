@@ -7,6 +7,13 @@ from typing import Any
 
 from kubectl_packetpath.snapshot.links import Bridge, BridgePort, InterfaceAddress, Link
 from kubectl_packetpath.snapshot.routing import (
+    NUD_FAILED,
+    NUD_INCOMPLETE,
+    NUD_NOARP,
+    NUD_PERMANENT,
+    NUD_REACHABLE,
+    NUD_STALE,
+    Neighbour,
     NextHop,
     NexthopObject,
     PolicyRule,
@@ -32,6 +39,17 @@ ADDRESS_FLAGS = {
     "dadfailed": 0x08,
     "deprecated": 0x20,
     "tentative": 0x40,
+}
+NEIGHBOUR_STATES = {
+    "INCOMPLETE": NUD_INCOMPLETE,
+    "REACHABLE": NUD_REACHABLE,
+    "STALE": NUD_STALE,
+    "DELAY": 0x08,
+    "PROBE": 0x10,
+    "FAILED": NUD_FAILED,
+    "NOARP": NUD_NOARP,
+    "PERMANENT": NUD_PERMANENT,
+    "NONE": 0,
 }
 LINK_FLAGS = {"UP": 0x1, "LOOPBACK": 0x8, "NOARP": 0x80, "LOWER_UP": 0x10000}
 
@@ -62,6 +80,7 @@ class IprouteState:
             kind=info.get("info_kind", ""),
             mac=row["address"],
             mtu=row["mtu"],
+            group=int(row["group"]),
             flags=flags,
             master=self.by_name.get(row.get("master", "")),
             link=row["link_index"] if "link_index" in row else self.by_name.get(row.get("link", "")),
@@ -132,6 +151,7 @@ class IprouteState:
             sport_range=ports("sport"),
             dport_range=ports("dport"),
             suppress_prefix_length=row.get("suppress_prefixlen"),
+            suppress_group=int(row["suppress_ifgroup"]) if "suppress_ifgroup" in row else None,
             invert="not" in row,
         )
 
@@ -181,8 +201,21 @@ class IprouteState:
                 hop=self._hop(row) if "dev" in row else None,
                 group=tuple((member["id"], member.get("weight", 1)) for member in row.get("group", ())),
                 blackhole="blackhole" in row,
+                resilient=row.get("type") == "resilient",
             )
             for row in ask(self.namespace, "nexthop", "show")
+        )
+
+    def neighbours(self) -> tuple[Neighbour, ...]:
+        """`ip neigh`."""
+        return tuple(
+            Neighbour(
+                link=self.by_name[row["dev"]],
+                address=ip_address(row["dst"]),
+                mac=row.get("lladdr", ""),
+                state=sum(NEIGHBOUR_STATES[name] for name in row["state"]),
+            )
+            for row in ask(self.namespace, "neigh", "show", "nud", "all")
         )
 
     def sysctl(self, key: str) -> str | None:

@@ -81,6 +81,7 @@ def _link(row: Row) -> Link:
         vlan_id=get("IFLA_VLAN_ID") if kind == "vlan" else None,
         mode=_mode(get, kind),
         vrf_table=get("IFLA_VRF_TABLE") if kind == "vrf" else None,
+        group=row.get("IFLA_GROUP") or 0,
         xdp_program=(xdp.get_attr("IFLA_XDP_PROG_ID") or None) if xdp else None,
     )
 

@@ -32,6 +32,8 @@ ACTIONS = {0: "nop", 1: "to_table", 2: "goto", 3: "nop", 6: "blackhole", 7: "unr
 LAST_KNOWN_ATTRIBUTE, WHOLE_PORT = 24, b"\xff\xff"
 PORT_MASKS = {28, 29}
 INVERT = 0x2
+RESILIENT = 1
+"""NEXTHOP_GRP_TYPE_RES."""
 NO_LIMIT = 0xFFFFFFFF
 
 
@@ -169,4 +171,5 @@ def _nexthop(body: bytes) -> NexthopObject:
         group=group,
         blackhole=4 in parts,
         fdb=11 in parts,
+        resilient=bool(group) and struct.unpack_from("=H", parts.get(3, bytes(2)))[0] == RESILIENT,
     )

@@ -112,6 +112,10 @@ oif "r1"
 oifname != "r1"
 iifname . oifname { "r0" . "r1" }
 iiftype ether
+iifgroup 0
+iifgroup 7
+iifgroup != 7
+oifgroup 0
 meta skuid 0
 meta skuid != 0
 ether saddr 02:00:00:00:01:02

@@ -102,6 +102,10 @@ BODIES = """
 -m physdev ! --physdev-is-bridged
 -m physdev --physdev-in r0
 -m physdev ! --physdev-in r0
+-m devgroup --src-group 0x7
+-m devgroup ! --src-group 0x7
+-m devgroup --src-group 0x3/0x3
+-m devgroup --src-group 0x0
 -m dscp --dscp 0x2e
 -m dscp ! --dscp 0x2e
 -m tos --tos 0x10/0xff
@@ -242,6 +246,7 @@ EFFECTLESS = "-j MARK --set-xmark 0x0/0x0"
 def _router() -> Iterator[None]:
     """The router with one rule per match, in both families."""
     with wires():
+        ROUTER.ip("link set dev r0 group 7")
         succeed([*ROUTER.enter, "ipset", "restore"], stdin=IPSETS)
         for family, client, bodies in ((4, "10.77.1.2", BODIES), (6, "fd77:1::2", BODIES6)):
             rules = "\n".join(f"-A CASES {body} {EFFECTLESS}" for body in bodies.strip().splitlines())

@@ -140,6 +140,14 @@ def _type_of(link: Link | None) -> Value:
     return _native(number, 2)
 
 
+def _group(link: Link | None) -> Value:
+    if link is None:
+        return None
+    return (
+        Undecided(f"the group of {link.name} is not recorded") if link.group is None else _native(link.group)
+    )
+
+
 def _owner(number: int | None, scene: Scene) -> Value:
     """Only a local socket that sends has an owner here."""
     local = scene.here.in_device is None and scene.here.hook in {Hook.OUTPUT, Hook.POSTROUTING}
@@ -209,8 +217,8 @@ KEYS: Mapping[int, Key] = {
     18: Key("meta obrname", "ifname", NAME_BYTES, lambda scene: _bridge_of(scene, device_out(scene))),
     PKTTYPE: Key("meta pkttype", "pkt_type", 1, _packet_type),
     20: Key("meta cpu", "host", 4, _unknown("the processor")),
-    21: Key("iifgroup", "host", 4, _unknown("the device's group")),
-    22: Key("oifgroup", "host", 4, _unknown("the device's group")),
+    21: Key("iifgroup", "host", 4, lambda scene: _group(device_in(scene))),
+    22: Key("oifgroup", "host", 4, lambda scene: _group(device_out(scene))),
     23: Key("meta cgroup", "host", 4, _cgroup),
     24: Key("meta random", "host", 4, _unknown("a random number")),
     25: Key("meta ipsec", "boolean", 1, _unknown("whether IPsec protected the packet")),

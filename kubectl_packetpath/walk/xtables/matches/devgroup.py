@@ -31,9 +31,19 @@ def unpack(extension: Extension, family: int) -> Spec:
 
 
 def holds(spec: Spec, here: Here, packet: Packet) -> Decision:
-    """Groups of devices are not recorded."""
-    del spec, here, packet
-    return Undecided("the group of a device decides")
+    """Whether each device that is asked for is in its group, or not if inverted."""
+    del packet
+    for bit, inverted, device, (group, mask) in (
+        (SOURCE, NOT_SOURCE, here.in_device, spec.source),
+        (DESTINATION, NOT_DESTINATION, here.out_device, spec.destination),
+    ):
+        if not spec.flags & bit or device is None:
+            continue
+        if device.group is None:
+            return Undecided(f"the group of {device.name} is not recorded")
+        if ((device.group ^ group) & mask == 0) == bool(spec.flags & inverted):
+            return False
+    return True
 
 
 def words(spec: Spec) -> str:
@@ -48,4 +58,4 @@ def words(spec: Spec) -> str:
     )
 
 
-MATCH = Match(name="devgroup", unpack=unpack, holds=holds, words=words, certainty="forks: not recorded")
+MATCH = Match(name="devgroup", unpack=unpack, holds=holds, words=words)
