@@ -5,6 +5,7 @@ loaded when it runs: a recording needs no walk.
 """
 
 import argparse
+import errno
 import gc
 import signal
 import sys
@@ -13,6 +14,8 @@ from pathlib import Path
 
 from kubectl_packetpath import __version__
 from kubectl_packetpath.packet import PROTOCOL_NUMBERS
+
+REFUSALS = {errno.EPERM, errno.EACCES}
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -23,7 +26,8 @@ def main(arguments: list[str] | None = None) -> int:
     except BrokenPipeError:
         return 1
     except OSError as error:
-        print(f"packetpath-agent: {error}; it needs root (CAP_NET_ADMIN and CAP_SYS_ADMIN)", file=sys.stderr)
+        needs = "; it needs root (CAP_NET_ADMIN and CAP_SYS_ADMIN)" if error.errno in REFUSALS else ""
+        print(f"packetpath-agent: {error}{needs}", file=sys.stderr)
         return 1
 
 
@@ -104,8 +108,12 @@ def _written(given: argparse.Namespace, *, asked: bool = False) -> int:
     if given.output is None:
         sys.stdout.buffer.write(data)
         sys.stdout.buffer.flush()
-    else:
+        return 0
+    try:
         given.output.write_bytes(data)
+    except OSError as error:
+        print(f"packetpath-agent: {given.output} cannot be written: {error.strerror}", file=sys.stderr)
+        return 1
     return 0
 
 

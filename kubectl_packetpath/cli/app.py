@@ -5,6 +5,7 @@ Commands import what they need when they run, so that `--help` answers at once.
 
 import re
 import sys
+import traceback
 from collections.abc import Sequence
 from io import TextIOWrapper
 from typing import Any
@@ -13,6 +14,7 @@ import typer
 import typer.core
 
 from kubectl_packetpath.cli import agent, explain, packet, path, snapshot, version
+from kubectl_packetpath.cli.exits import Exit, say
 
 DEFAULT = "path"
 VALUED = {
@@ -135,4 +137,8 @@ def run() -> None:
     try:
         app(prog_name="kubectl packetpath")
     except KeyboardInterrupt:
-        sys.exit(130)
+        sys.exit(Exit.INTERRUPTED)
+    except Exception:  # noqa: BLE001 - Python would exit with 1, which here says that a packet is lost
+        traceback.print_exc()
+        say("error: This is a fault of the program: what was asked is not known.")
+        sys.exit(Exit.UNKNOWN)

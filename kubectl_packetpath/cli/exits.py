@@ -62,7 +62,15 @@ def write(lines: Iterator[str]) -> None:
             print(line)
         sys.stdout.flush()
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _close_output()
+    except OSError as error:
+        _close_output()
+        fail(f"The answer cannot be written: {error.strerror}.", "", Exit.UNKNOWN)
+
+
+def _close_output() -> None:
+    """Nothing more is said there, not even at the end of the program."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def ask_user(question: str) -> bool:

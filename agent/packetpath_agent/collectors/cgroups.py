@@ -7,7 +7,7 @@ Kernel: kernel/bpf/cgroup.c, Documentation/bpf/prog_cgroup_sockopt; cgroup_names
 """
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
@@ -50,9 +50,34 @@ def programs(pids: Iterable[int]) -> tuple[str, ...]:
 
 
 def _witness() -> Path:
-    """A process that sees the node's own files and groups: the one by whose root the node's files are seen, or this one."""
+    """A process that sees the node's own files and groups: the one by whose root the node's files are seen, or this one.
+
+    `ip netns exec` hides the groups behind a /sys of its own; whoever called it still sees them.
+    """
     root = Path(files.host_root())
-    return root.parent if root.parts[1:2] == ("proc",) else Path("/proc/self")
+    if root.parts[1:2] == ("proc",):
+        return root.parent
+    own = Path("/proc/self")
+    return next((each for each in (own, *_ancestors()) if _sees_groups(each)), own)
+
+
+def _ancestors() -> Iterator[Path]:
+    """The processes that started this one, from its parent up."""
+    pid = os.getppid()
+    while pid > 0:
+        yield (process := Path(f"/proc/{pid}"))
+        try:
+            pid = int((process / "stat").read_text().rpartition(")")[2].split()[1])
+        except OSError:
+            return
+
+
+@cache
+def _sees_groups(process: Path) -> bool:
+    try:
+        return bool(mounted(process)) and os.access(process / "ns/cgroup", os.R_OK)
+    except OSError:
+        return False
 
 
 def _at(folder: Path) -> set[str]:

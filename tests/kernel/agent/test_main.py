@@ -68,6 +68,24 @@ def test_a_snapshot_by_hand(place: Namespace) -> None:
     assert snapshot.host.identity == place.path.stat().st_ino
 
 
+def test_a_snapshot_by_ip_netns_exec_sees_the_control_groups(place: Namespace) -> None:
+    """They are hidden there behind a /sys of its own, and not from whoever called it."""
+    command = ["ip", "netns", "exec", place.name, *AGENT, "snapshot", "--this-namespace", "--node", "here"]
+    done = subprocess.run(command, capture_output=True, check=False, env=ENVIRONMENT, cwd="/")
+
+    assert not isinstance(decode(done.stdout).host.socket_programs, Absent)
+
+
+def test_a_file_that_cannot_be_written_is_not_a_matter_of_rights(place: Namespace) -> None:
+    """One sentence, with the file's name."""
+    done = run(place, "snapshot", "--this-namespace", "--output", "/nonexistent/file")
+
+    assert done.returncode == 1
+    assert (
+        done.stderr == b"packetpath-agent: /nonexistent/file cannot be written: No such file or directory\n"
+    )
+
+
 def test_a_snapshot_into_a_file(place: Namespace, tmp_path: Path) -> None:
     """With `--output` nothing goes to standard output."""
     done = run(place, "snapshot", "--this-namespace", "--output", str(tmp_path / "node"))

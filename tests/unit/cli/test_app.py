@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from kubectl_packetpath.cli.app import first_word, in_other_words
+from kubectl_packetpath.cli.app import run as app_run
 from kubectl_packetpath.cli.options import seconds_of
 
 ROOT = Path(__file__).parents[3]
@@ -64,6 +65,47 @@ def test_no_cluster_ends_with_4(words: list[str]) -> None:
 
     assert done.returncode == 4, done.stderr
     assert "try:" in done.stderr
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a disk that is always full")
+def test_an_answer_that_cannot_be_written_is_not_told_as_a_loss() -> None:
+    """The disk is full: Python alone would end with 1, which a script would read as a packet that is lost."""
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "kubectl_packetpath", "explain", "PP106"],
+            cwd=ROOT,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+
+    assert (done.returncode, done.stderr) == (
+        3,
+        "error: The answer cannot be written: No space left on device.\n",
+    )
+
+
+def test_a_fault_of_the_program_is_not_told_as_a_loss(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It ends as unknown, with where it happened."""
+    monkeypatch.setattr(sys, "argv", ["kubectl-packetpath", "version"])
+    monkeypatch.setattr("kubectl_packetpath.render.machine.JSON_SCHEMA", Faulty())
+
+    with pytest.raises(SystemExit) as end:
+        app_run()
+
+    assert end.value.code == 3
+    assert "Traceback" in capsys.readouterr().err
+
+
+class Faulty:
+    """What nobody thought of."""
+
+    def __str__(self) -> str:
+        """Fails."""
+        raise LookupError("nobody thought of it")
 
 
 def test_version() -> None:
