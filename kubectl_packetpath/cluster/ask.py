@@ -130,6 +130,10 @@ def _parse_address(text: str) -> Target | None:
 
 def _parse_named(text: str, namespace: str) -> Target:
     kind, slash, rest = text.partition("/")
+    if not slash and text.lower() in KINDS:
+        raise AskError(
+            f"{text} needs a name.", f"kubectl packetpath {text}/NAME; kubectl get {text} lists them"
+        )
     if not slash:
         raise AskError(f"{text} has no kind.", f"{_with_kind(text)}    (or {EXAMPLES})")
     if "://" in text:
@@ -138,6 +142,10 @@ def _parse_named(text: str, namespace: str) -> Target:
         raise AskError(
             f"A {WORKLOADS[kind.lower()]} takes no packets: its Service does, and each of its pods.",
             "kubectl packetpath svc/NAME or pod/NAME",
+        )
+    if kind.lower() not in KINDS and "." in kind:
+        raise AskError(
+            f"{text} looks like a URL without its beginning.", f"kubectl packetpath https://{text}"
         )
     if kind.lower() not in KINDS:
         raise AskError(f"Paths to {kind}/… are not known.", f"for example {EXAMPLES}")
@@ -224,15 +232,19 @@ def similar(missed: Named, names: Iterable[tuple[str, str]], kind: str, cluster:
     elsewhere = [namespace for namespace, name in known if name == missed.name]
     if elsewhere:
         return f"kubectl packetpath {kind}/{missed.name} -n {elsewhere[0]}"
+    first, _, rest = missed.name.partition(".")
+    if (home := rest.partition(".")[0]) and (home, first) in known:
+        return f"kubectl packetpath {kind}/{first} -n {home}"
     here = [name for namespace, name in known if namespace == missed.namespace]
     longer = [name for name in here if name.startswith(missed.name)]
     near = (longer or difflib.get_close_matches(missed.name, here, n=3, cutoff=0.5))[:3]
     if near:
         return "did you mean " + " or ".join(f"{kind}/{name}" for name in near) + "?"
     if cluster.recorded:
+        known.sort(key=lambda each: each[0] != missed.namespace)
         shown = ", ".join(f"{kind}/{namespace}/{name}" for namespace, name in known[:MOST_SHOWN])
         more = f" and {len(known) - MOST_SHOWN} more" if len(known) > MOST_SHOWN else ""
-        return f"the recording has {shown}{more}" if known else ""
+        return f"the recording has {shown}{more}" if known else "the recording has none at all"
     return f"kubectl -n {missed.namespace} get {kind}" if here else f"kubectl get {kind} -A"
 
 

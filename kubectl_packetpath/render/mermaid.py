@@ -69,7 +69,7 @@ def _branch(chart: _Chart, number: int, path: Path, told_of: tuple[str, str]) ->
         told = ", ".join(([f"{weight}"] if changes else []) + changes)
         packet = next((step.after for step in reversed(hop.steps) if step.after is not None), packet)
         if packet is not None and packet.inner is not None:
-            told = "; ".join(filter(None, (told, " / ".join(headers(packet)))))
+            told = ", ".join(filter(None, (told, " / ".join(headers(packet)))))
         before = box
     ending = (str(number), "end", str(path.ending.verdict), path.ending.reason)
     new = ending not in chart.numbers
@@ -82,4 +82,4 @@ def _branch(chart: _Chart, number: int, path: Path, told_of: tuple[str, str]) ->
 
 def _text(text: str) -> str:
     """Nothing that ends a label or begins markup."""
-    return UNSAFE.sub("'", clean(text))
+    return UNSAFE.sub("'", clean(text).replace(";", ","))

@@ -56,4 +56,4 @@ def _renamed(line: str, prefix: str) -> str:
 
 
 def _text(text: str) -> str:
-    return UNSAFE.sub("'", clean(text))
+    return UNSAFE.sub("'", clean(text).replace(";", ","))

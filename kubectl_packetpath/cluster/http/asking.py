@@ -68,9 +68,14 @@ def is_about_http(text: str) -> bool:
 
 def parse_http_target(text: str, namespace: str, overrides: Overrides) -> HttpWish:
     """`https://shop.example.com/cart`, `ingress/shop`, `gateway/edge` or `httproute/shop`."""
+    _check_path(overrides.path)
     if URL.match(text):
         return HttpWish(url=text, namespace=namespace, overrides=overrides)
     kind, _, name = text.partition("/")
+    if not name:
+        raise AskError(
+            f"{text} needs a name.", f"kubectl packetpath {kind}/NAME; kubectl get {kind} lists them"
+        )
     if "/" in name:
         namespace, _, name = name.partition("/")
     if not re.fullmatch(r"[a-z0-9]([-a-z0-9.]*[a-z0-9])?", name):
@@ -79,6 +84,13 @@ def parse_http_target(text: str, namespace: str, overrides: Overrides) -> HttpWi
             "for example ingress/shop, gateway/edge, httproute/shop or https://shop.example.com/cart",
         )
     return HttpWish(kind=KINDS[kind.lower()], namespace=namespace, name=name, overrides=overrides)
+
+
+def _check_path(path: str) -> None:
+    if path and not path.startswith("/"):
+        raise AskError(f"{path!r} is no path: it begins with a slash.", f"--path /{path}")
+    if "?" in path:
+        raise AskError(f"{path!r} is more than a path.", f"kubectl packetpath https://shop.example.com{path}")
 
 
 def parse_header(text: str) -> tuple[str, str]:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
 
-from kubectl_packetpath.cluster.ask import AskError, Target, TargetKind, find_pod
+from kubectl_packetpath.cluster.ask import AskError, Target, TargetKind, find_node, find_pod
 from kubectl_packetpath.cluster.http.asking import HttpWish
 from kubectl_packetpath.cluster.http.connections import Connection, onward, way_in
 from kubectl_packetpath.cluster.http.names import of_musl, of_servers, to_servers
@@ -42,6 +42,7 @@ class Outline:
 
 def outlines(wish: HttpWish, cluster: Cluster, files: Files | None = None) -> tuple[Outline, ...]:
     """All requests that a question stands for; `files` are those of the pod that it starts from."""
+    _look_up(wish, cluster)
     named = _named(wish, cluster, files) if wish.url else None
     if named is not None and named.is_ours:
         return (named.outline(wish, cluster),)
@@ -54,6 +55,16 @@ def outlines(wish: HttpWish, cluster: Cluster, files: Files | None = None) -> tu
     if named is not None and named.pod is not None and all(each.decision.chosen is None for each in found):
         return (named.outline(wish, cluster),)
     return tuple(_of_plan(each, wish, cluster) for each in found)
+
+
+def _look_up(wish: HttpWish, cluster: Cluster) -> None:
+    """A name that nobody has is a slip of the hand, whatever else the answer could tell."""
+    for name in wish.nodes:
+        find_node(cluster, name)
+    if wish.start is not None and wish.start.kind is TargetKind.NODE:
+        find_node(cluster, wish.start.name)
+    elif wish.start is not None and wish.start.kind is TargetKind.POD:
+        find_pod(cluster, wish.start)
 
 
 def client_of(wish: HttpWish, cluster: Cluster) -> Pod | None:

@@ -193,6 +193,12 @@ def test_a_final_dot_spares_questions(tmp_path: Path) -> None:
         (("gateway/nope",), "Gateways could not be read"),
         (("ingress/shop", "--header", "nonsense"), "is no header"),
         (("ingress/We_b",), "is not a name that Kubernetes allows"),
+        (("ingress",), "needs a name"),
+        (("http://shop.test/", "--path", "cart"), "begins with a slash"),
+        (("http://shop.test/", "--path", "/cart?id=1"), "more than a path"),
+        (("http://shop.test/", "--node", "nowhere"), "There is no node nowhere"),
+        (("http://shop.test/", "--from", "node/nowhere"), "There is no node nowhere"),
+        (("ingress/shop", "--from", "pod/nobody"), "There is no pod nobody"),
     ],
 )
 def test_what_cannot_be_asked_is_refused(tmp_path: Path, words: tuple[str, ...], said: str) -> None:

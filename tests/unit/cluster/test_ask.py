@@ -118,6 +118,16 @@ def test_a_pod_is_suggested_by_the_name_of_what_made_it() -> None:
     assert refusal.value.remedy == "did you mean pod/web-1 or pod/web-2 or pod/web-3?"
 
 
+def test_a_name_of_the_clusters_dns_is_read() -> None:
+    """A Service by the name under which programs know it."""
+    target = Target(kind=TargetKind.SERVICE, namespace="default", name="web.prod.svc.cluster.local")
+
+    with pytest.raises(AskError) as refusal:
+        find_service(cluster(service(namespace="prod")), target)
+
+    assert refusal.value.remedy == "kubectl packetpath svc/web -n prod"
+
+
 @pytest.mark.parametrize(
     ("recorded", "expected"), [(True, "the recording has svc/prod/web"), (False, "kubectl get svc -A")]
 )
