@@ -353,7 +353,8 @@ def _with_replies(query: Query, leg: _Leg, answers: tuple[_Leg, ...]) -> Iterato
 def _answers(query: Query, leg: _Leg, cluster: Cluster) -> Iterator[_Leg]:
     if not query.reply or query.one_node or leg.ending.verdict is not Verdict.DELIVERED:
         return
-    start = explore.Originated(namespace=leg.namespace, packet=answer_to(leg.packet), answering=True)
+    answer = answer_to(leg.packet, cluster.nodes[leg.node].namespace(leg.namespace))
+    start = explore.Originated(namespace=leg.namespace, packet=answer, answering=True)
     yield from _follow(cluster.nodes[leg.node], start, leg.connections, cluster, 0)
 
 

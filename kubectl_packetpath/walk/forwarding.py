@@ -17,7 +17,7 @@ from kubectl_packetpath.walk.delivery import deliver
 from kubectl_packetpath.walk.fitting import Sender, fitted
 from kubectl_packetpath.walk.here import Here, Hook, ended, scaled, unknown
 from kubectl_packetpath.walk.hooks import run_hook
-from kubectl_packetpath.walk.input_route import Decision, route_input
+from kubectl_packetpath.walk.input_route import Decision, refused6, route_input
 from kubectl_packetpath.walk.neighbours import Resolution, resolve
 from kubectl_packetpath.walk.order import SENT_ON
 from kubectl_packetpath.walk.place import Departure, Place, Ports, assumed, below, noted, with_packet
@@ -36,6 +36,10 @@ def take_in(place: Place, outcome: Outcome, ports: Ports) -> Iterator[Departure]
     """An IP packet that this namespace was handed."""
     if not ports.looped:
         ports = replace(ports, header=(outcome.packet.ttl, outcome.packet.tos))
+    refused = None if ports.looped else refused6(place.here(Hook.PREROUTING), outcome.packet, ports.device)
+    if refused is not None:
+        yield Departure(outcome=_refused(outcome, refused))
+        return
     if ports.prerouted:
         yield from _route(place, outcome, ports)
         return

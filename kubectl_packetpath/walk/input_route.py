@@ -47,6 +47,20 @@ def route_input(here: Here, packet: Packet, device: Link) -> Iterator[Decision]:
         yield _judged(here, packet, device, way)
 
 
+def refused6(here: Here, packet: Packet, device: Link) -> Decision | None:
+    """What IPv6 does not take from a wire, before any rule sees it (`ip6_rcv_core`)."""
+    if packet.family != 6 or device.is_loopback:
+        return None
+    key = f"net/ipv6/conf/{device.name}/disable_ipv6"
+    if number(here.state, key):
+        facts = (fact(here.node, here.state, key),)
+        return _dropped(f"IPv6 is disabled on {device.name}", facts, f"sysctl -w {key.replace('/', '.')}=0")
+    for name, address in (("source", packet.source), ("destination", packet.destination)):
+        if address.is_loopback or (address.is_multicast and name == "source"):
+            return _dropped(f"the {name} {address} never comes in over a wire (martian)", ())
+    return None
+
+
 def query_for(packet: Packet, device: Link | None) -> RouteQuery:
     """What routing wants to know of a packet that came in by this device (None: a local one)."""
     return RouteQuery(

@@ -267,6 +267,15 @@ def _wrapped(place: Place, departure: Departure, tunnel: Link) -> Iterator[Depar
 
 
 def _loop(place: Place, outcome: Outcome, device: Link, loopbacks: int) -> Iterator[Departure]:
+    """Back to this namespace, unless nobody has set its loopback device up."""
+    if not device.is_up:
+        reason, remedy = (
+            f"{device.name} is down: nothing reaches this namespace from itself",
+            f"ip link set {device.name} up",
+        )
+        ending = Ending(verdict=Verdict.DROPPED, reason=reason, remedy=remedy)
+        yield Departure(outcome=ended(outcome, ending, kind=StepKind.DROPPED))
+        return
     for branch in shaped(place, outcome, device):
         if branch.ending is not None:
             yield Departure(outcome=branch)

@@ -10,11 +10,12 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
-from kubectl_packetpath.packet import PROTOCOL_NUMBERS, TCP, TCP_ACK, TCP_SYN, Packet
+from kubectl_packetpath.packet import PROTOCOL_NUMBERS, TCP, TCP_SYN, Packet
 from kubectl_packetpath.snapshot import PodReference
 from kubectl_packetpath.snapshot.state import NamespaceState, NodeState
 from kubectl_packetpath.trace import StepKind, Verdict
 from kubectl_packetpath.walk import explore
+from kubectl_packetpath.walk.answers import answer_to
 from packetpath_agent.live import LiveNamespace
 from packetpath_agent.netns import Found, inside, peers
 from testbed.netns import OWN, Namespace, namespaces_named, succeed
@@ -190,19 +191,9 @@ def walk(made: Lab, name: str, packet: Packet, *, ask_table: bool = False) -> li
 
 def answer(made: Lab, path: explore.NodePath) -> list[explore.NodePath]:
     """All paths of the answer to a packet that was delivered."""
-    asked = path.packet
-    packet = Packet(
-        source=asked.destination,
-        destination=asked.source,
-        protocol=asked.protocol,
-        sport=asked.dport,
-        dport=asked.sport,
-        tcp_flags=TCP_SYN | TCP_ACK if asked.protocol == TCP else 0,
-        uid=0,
-        gid=0,
-    )
-    start = explore.Originated(namespace=path.namespace, packet=packet)
     with made.node() as node:
+        packet = answer_to(path.packet, node.namespace(path.namespace))
+        start = explore.Originated(namespace=path.namespace, packet=packet)
         return list(explore.run(node, start, path.connections))
 
 
