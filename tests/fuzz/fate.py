@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from fuzz.frames import Seen, is_the_shot
 from fuzz.wire import Frame, Observed, Traced
 
-from kubectl_packetpath.packet import TCP_SYN, Packet
+from kubectl_packetpath.packet import ICMP, ICMPV6, TCP_SYN, Packet
 
 
 @dataclass(slots=True, kw_only=True)
@@ -50,7 +50,7 @@ def fate_of(observed: Observed, packet: Packet, *, local: bool) -> Fate:
             fate.rules.append(traced)
             if first and (traced.table, traced.chain) == ("observer", "in"):
                 fate.came_in.append(traced)
-        elif first and (traced.table, traced.chain) == ("observer", "out"):
+        elif first and (traced.table, traced.chain) == ("observer", "out") and _may_answer(seen, packet):
             fate.answers.append(seen)
     for frame in observed.frames:
         _sort_frame(fate, frame, packet, local=local)
@@ -62,8 +62,14 @@ def _sort_frame(fate: Fate, frame: Frame, packet: Packet, *, local: bool) -> Non
     if _is_it(frame.seen, packet, local=local):
         if frame.device != "br0":
             fate.left.append(frame)
-    elif not any(_same_kind(frame.seen, answer) for answer in fate.answers):
+    elif _may_answer(frame.seen, packet) and not any(_same_kind(frame.seen, each) for each in fate.answers):
         fate.answers.append(frame.seen)
+
+
+def _may_answer(seen: Seen, packet: Packet) -> bool:
+    """Not one that is late, of a packet before: of another IP version, or of another protocol and no ICMP."""
+    same_version = seen.source.version == packet.family
+    return same_version and seen.protocol in {packet.protocol, ICMP, ICMPV6}
 
 
 def _is_it(seen: Seen, packet: Packet, *, local: bool) -> bool:
