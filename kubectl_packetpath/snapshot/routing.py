@@ -66,6 +66,8 @@ class Route:
     preferred_source: Address | None = None
     source: Network | None = None
     """Source-specific IPv6 route (`from`)."""
+    preference: int = 0
+    """Of IPv6 routers among their like: 1 high, 0 medium, 3 low (RFC 4191)."""
     hops: tuple[NextHop, ...] = ()
     nexthop_id: int | None = None
     mtu: int | None = None

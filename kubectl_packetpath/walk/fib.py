@@ -218,6 +218,7 @@ def _best6(
         match, score = _scored(state, tables, route, query, wanted)
         if match is None or (strict and not score & 2):
             continue
+        score += (route.preference ^ 2) << 2
         if score > best_score:
             best, best_score = match, score
     return best
@@ -230,7 +231,7 @@ def _same_leaf(one: Route, other: Route) -> bool:
 def _scored(
     state: NamespaceState, tables: Tables, route: Route, query: RouteQuery, wanted: Link | None
 ) -> tuple[Match | None, int]:
-    """How well an IPv6 route fits: the device counts most, then a hop that is alive."""
+    """How well an IPv6 route fits, but for its router's preference, which counts more: by its device."""
     if route.type in REJECTING or route.type == "throw":
         return Match(route=route, hops=(), type=route.type), 2 if wanted is None else 0
     hops = hops_of(route, tables)

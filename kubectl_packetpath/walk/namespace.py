@@ -23,12 +23,14 @@ from kubectl_packetpath.walk.order import SENT_ON
 from kubectl_packetpath.walk.output_route import OutputDecision, route_again, route_output, route_wrapped
 from kubectl_packetpath.walk.place import Departure, Place, Ports, assumed, below, noted, with_packet
 from kubectl_packetpath.walk.segment import AGGREGATES, bridge_of, taker_of
-from kubectl_packetpath.walk.settings import number
+from kubectl_packetpath.walk.settings import default_ttl, number
 from kubectl_packetpath.walk.shaping import shaped
 from kubectl_packetpath.walk.sharing import given_up
 from kubectl_packetpath.walk.tables import tables_of
 from kubectl_packetpath.walk.wires import not_modelled
 
+USUAL_TTL = 64
+"""Of a packet about whose time to live nothing was said: the host's settings decide."""
 MOST_TURNS = 8
 """Times that a packet may come back by loopback, or go into or out of a tunnel, within one namespace."""
 
@@ -99,7 +101,9 @@ def originate(place: Place, packet: Packet, *, answering: bool = False) -> Itera
     here = place.here(Hook.OUTPUT)
     for decision in route_output(here, packet):
         sent = decision.packet
-        changed = sent != packet
+        if sent.ttl == USUAL_TTL:
+            sent = replace(sent, ttl=default_ttl(place.state, sent.family, decision.device))
+        changed = sent != replace(packet, ttl=sent.ttl)
         text = f"a socket sends {sent}"
         step = Step(
             kind=StepKind.ORIGINATED,

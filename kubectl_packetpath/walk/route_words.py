@@ -7,6 +7,7 @@ from kubectl_packetpath.snapshot.routing import Network, PolicyRule, Route
 
 TABLES = {253: "default", 254: "main", 255: "local"}
 PROTOCOLS = {2: "kernel", 3: "boot", 4: "static", 9: "ra", 11: "zebra", 12: "bird", 16: "dhcp", 186: "bgp"}
+PREFERENCES = {1: "high", 3: "low"}
 SCOPES = {0: "global", 200: "site", 253: "link", 254: "host", 255: "nowhere"}
 
 
@@ -47,6 +48,7 @@ def _route_words(route: Route, device: Link | None) -> Iterator[str]:
         (scope, f"scope {SCOPES.get(scope, scope)}"),
         (route.preferred_source, f"src {route.preferred_source}"),
         (route.metric, f"metric {route.metric}"),
+        (route.preference, f"pref {PREFERENCES.get(route.preference, route.preference)}"),
         (route.mtu, f"mtu {route.mtu}"),
         (len(route.hops) > 1 and hop, f"weight {hop.weight if hop else 1}"),
     )

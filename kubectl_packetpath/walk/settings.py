@@ -24,6 +24,13 @@ def largest(state: NamespaceState, device: Link, name: str) -> int:
     )
 
 
+def default_ttl(state: NamespaceState, family: int, device: Link | None = None) -> int:
+    """The time to live of packets that a host sends itself; IPv6 asks the device by which they leave."""
+    name = device.name if device is not None else "all"
+    key = "net/ipv4/ip_default_ttl" if family == 4 else f"net/ipv6/conf/{name}/hop_limit"
+    return number(state, key, 64)
+
+
 def fact(node: str, state: NamespaceState, key: str) -> Fact:
     """The setting as evidence, written as sysctl prints it."""
     return Fact(section="sysctl", key=f"{node} {key}", text=f"{key.replace('/', '.')} = {state.sysctl(key)}")

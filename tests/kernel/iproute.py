@@ -180,6 +180,7 @@ class IprouteState:
             preferred_source=ip_address(row["prefsrc"]) if "prefsrc" in row else None,
             source=ip_network(source) if source and source != "all" else None,
             hops=tuple(self._hop(hop) for hop in row.get("nexthops", [row] if "dev" in row else [])),
+            preference={"low": 3, "high": 1}.get(row.get("pref", ""), 0),
             nexthop_id=row.get("nhid"),
             mtu=metrics.get("mtu"),
         )

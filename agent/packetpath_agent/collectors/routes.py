@@ -62,6 +62,7 @@ def _route(row: Row) -> Route:
         preferred_source=ip_address(source) if source else None,
         source=network(version, row.get("RTA_SRC"), from_length) if from_length else None,
         hops=tuple(_hops(row)),
+        preference=row.get("RTA_PREF") or 0,
         nexthop_id=row.number(RTA_NH_ID),
         mtu=metrics.get_attr("RTAX_MTU") if metrics else None,
         flags=message["flags"],

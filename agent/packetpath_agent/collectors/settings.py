@@ -37,7 +37,7 @@ PER_DEVICE = {
     ),
     "ipv6": (
         "forwarding", "force_forwarding", "disable_ipv6", "proxy_ndp", "accept_ra", "use_tempaddr", "mtu",
-        "use_oif_addrs_only", "ignore_routes_with_linkdown", "disable_policy",
+        "use_oif_addrs_only", "hop_limit", "ignore_routes_with_linkdown", "disable_policy",
     ),
 }  # fmt: skip
 

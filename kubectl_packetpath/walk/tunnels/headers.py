@@ -5,7 +5,6 @@ Kernel: net/ipv4/ip_tunnel_core.c, include/net/udp_tunnel.h udp_flow_src_port
 
 from kubectl_packetpath.packet import Packet
 from kubectl_packetpath.snapshot.state import NamespaceState
-from kubectl_packetpath.walk.settings import number
 
 ETHERNET_BYTES, UDP_BYTES = 14, 8
 INHERITED = 1
@@ -15,12 +14,6 @@ INHERITED = 1
 def ip_bytes(family: int) -> int:
     """Length of the outer IP header."""
     return 20 if family == 4 else 40
-
-
-def default_ttl(state: NamespaceState, family: int) -> int:
-    """The time to live of packets that the host sends itself."""
-    key = "net/ipv4/ip_default_ttl" if family == 4 else "net/ipv6/conf/all/hop_limit"
-    return number(state, key, 64)
 
 
 def outer_tos(tos: int, inner: Packet) -> int:

@@ -16,8 +16,9 @@ from kubectl_packetpath.snapshot.links import Link, Tunnel
 from kubectl_packetpath.trace import Fact
 from kubectl_packetpath.walk.here import unknown
 from kubectl_packetpath.walk.place import Departure, Place
+from kubectl_packetpath.walk.settings import default_ttl
 from kubectl_packetpath.walk.tables import tables_of
-from kubectl_packetpath.walk.tunnels.headers import ETHERNET_BYTES, default_ttl, ip_bytes, outer_tos
+from kubectl_packetpath.walk.tunnels.headers import ETHERNET_BYTES, ip_bytes, outer_tos
 from kubectl_packetpath.walk.tunnels.wrapping import Wrapping, lost
 
 IPV4_IN_IP, IPV6_IN_IP, GRE = 4, 41, 47

@@ -17,12 +17,12 @@ from kubectl_packetpath.snapshot.state import NamespaceState
 from kubectl_packetpath.trace import Fact, Outcome
 from kubectl_packetpath.walk.here import scaled, unknown
 from kubectl_packetpath.walk.place import Departure, Place, with_packet
+from kubectl_packetpath.walk.settings import default_ttl
 from kubectl_packetpath.walk.tables import rows, tables_of
 from kubectl_packetpath.walk.tunnels.fdb import EVERYONE, entries_for, entry_fact
 from kubectl_packetpath.walk.tunnels.headers import (
     ETHERNET_BYTES,
     UDP_BYTES,
-    default_ttl,
     ip_bytes,
     outer_tos,
     source_port,

@@ -15,8 +15,9 @@ from kubectl_packetpath.snapshot.xfrm import WireguardDevice, WireguardPeer
 from kubectl_packetpath.trace import Ending, Fact, Outcome, Verdict
 from kubectl_packetpath.walk.here import ended
 from kubectl_packetpath.walk.place import Departure, Place
+from kubectl_packetpath.walk.settings import default_ttl
 from kubectl_packetpath.walk.tables import rows, tables_of
-from kubectl_packetpath.walk.tunnels.headers import UDP_BYTES, default_ttl, ip_bytes, outer_tos
+from kubectl_packetpath.walk.tunnels.headers import UDP_BYTES, ip_bytes, outer_tos
 from kubectl_packetpath.walk.tunnels.wrapping import Wrapping, lost, unwrapped
 
 HEADER_BYTES, TAG_BYTES, BLOCK_BYTES = 16, 16, 16

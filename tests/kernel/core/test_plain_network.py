@@ -101,6 +101,22 @@ def _received_by_server(made: Lab) -> int:
     return int(values[names.index("InSegs")])
 
 
+@pytest.mark.parametrize(
+    ("key", "target"),
+    [("net/ipv4/ip_default_ttl", "10.0.1.2"), ("net/ipv6/conf/eth0/hop_limit", "fd00:1::2")],
+)
+@pytest.mark.parametrize("turns", [1, 2])
+def test_a_host_may_give_its_packets_few_hops(routed: Lab, key: str, target: str, turns: int) -> None:
+    """One is too few for a router in between."""
+    routed["client"].sysctls({key: turns})
+
+    (path,) = walk(routed, "client", question(target, 8080))
+
+    expected = ("timeout", Verdict.EXPIRED) if turns == 1 else ("reached", Verdict.DELIVERED)
+    seen = routed.reach("client", target, 8080, seconds=0.3 if turns == 1 else 10)["result"]
+    assert ("timeout" if seen == "unreachable" else seen, path.ending.verdict) == expected
+
+
 def test_nobody_answers_for_the_address(routed: Lab) -> None:
     """The router knows the network, and no one there has the address."""
     assert {path.ending.verdict for path in walk(routed, "client", question("10.0.1.99", 8080))} == {

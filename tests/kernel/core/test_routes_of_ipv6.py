@@ -107,6 +107,24 @@ def test_routes_that_share_a_next_hop_object_share_what_the_kernel_keeps(
     assert answers_of(namespace, to="fd44::1")[1:] == (both, False)
 
 
+@pytest.mark.parametrize(("first", "second"), [("low", "high"), ("medium", "high"), ("low", "medium")])
+def test_the_preference_of_a_router_decides_between_routes_of_one_metric(
+    namespace: Namespace, first: str, second: str
+) -> None:
+    """Where they are not next hops of one route; the first that was added wins otherwise."""
+    lines = (
+        "nexthop add id 1 via fd00::9 dev d0",
+        "nexthop add id 2 via fd00:1::9 dev d1",
+        f"route append fd44::/64 nhid 1 metric 50 pref {first}",
+        f"route append fd44::/64 nhid 2 metric 50 pref {second}",
+        "route append fd99::/64 nhid 1 metric 50",
+        "route append fd99::/64 nhid 2 metric 50",
+    )
+
+    assert answers_of(namespace, *lines, to="fd44::1") == ("fd00:1::9", {"fd00:1::9"}, True)
+    assert answers_of(namespace, to="fd99::1") == ("fd00::9", {"fd00::9"}, True)
+
+
 def test_they_share_the_source_too(namespace: Namespace) -> None:
     """The walk says that it may be another."""
     lines = (
