@@ -2,7 +2,7 @@
 
 An entry that is missing or stale is made anew on demand, so what counts is who is there to answer.
 
-Kernel: net/core/neighbour.c
+Kernel: net/core/neighbour.c, net/ipv4/arp.c arp_constructor, net/ipv6/ndisc.c ndisc_constructor
 """
 
 from dataclasses import dataclass
@@ -69,10 +69,12 @@ def resolve(
     node: NodeState, state: NamespaceState, device: Link, address: Address, source: Address
 ) -> Resolution:
     """Find the link address for a next hop on this device, for a packet with this source."""
-    if device.is_loopback or device.flags & IFF_NOARP or device.kind in ADDRESSLESS_KINDS:
+    if device.is_loopback or device.kind in ADDRESSLESS_KINDS:
         return Resolution()
     entry = _entry(state, device, address)
     facts = (entry_fact(node.name, device, entry),) if entry is not None else ()
+    if device.flags & IFF_NOARP:
+        return Resolution(mac=_usable_mac(entry) or _presumed(device), because=facts)
     fixed = NUD_PERMANENT | NUD_NOARP
     if (
         entry is not None
@@ -98,6 +100,11 @@ def resolve(
     if not failed and any(station.state is None for station in stations):
         return Resolution(seen=False, because=facts)
     return Resolution(reached=False, because=facts)
+
+
+def _presumed(device: Link) -> str:
+    """The link address of every neighbour of a device that asks for none: its own, unless a program sees to it."""
+    return "" if device.has_tc_programs else device.mac
 
 
 def _sharing(node: NodeState, stations: list[Station], asker: Asker, address: Address) -> Station | None:

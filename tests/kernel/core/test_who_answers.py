@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from ipaddress import ip_address
 
 import pytest
-from kernel.lab import Lab, lab, question, walk
+from kernel.lab import Lab, lab, predicted, question, walk
 
 from kubectl_packetpath.trace import Verdict
 from packetpath_agent.netns import inside
@@ -130,6 +130,38 @@ def was_answered(made: Lab, case: Case) -> bool:
             return "lladdr" in entry
         time.sleep(0.02)
     raise TimeoutError(case)
+
+
+@pytest.fixture
+def silent() -> Iterator[Lab]:
+    """Two hosts on one wire."""
+    with lab("silent") as made:
+        made.add("one", "other")
+        made.connect(("one", DEVICE), ("other", DEVICE))
+        for number, name in enumerate(("one", "other"), start=1):
+            made[name].ip(
+                f"addr add 10.0.0.{number}/24 dev {DEVICE}", f"addr add fd00::{number}/64 dev {DEVICE} nodad"
+            )
+        made.serve("other", "udp:10.0.0.2@80", "udp:fd00::2@80")
+        yield made
+
+
+@pytest.mark.parametrize("target", ["10.0.0.2", "fd00::2"])
+@pytest.mark.parametrize("known", [False, True])
+def test_a_device_that_asks_nobody(silent: Lab, target: str, known: bool) -> None:
+    """Takes its own link address for that of each neighbour that is not entered by hand, and so is not heard."""
+    for name, address in (("one", target), ("other", f"{target[:-1]}1")):
+        end = "other" if name == "one" else "one"
+        (link,) = json.loads(succeed([*silent[end].enter, "ip", "-json", "link", "show", DEVICE]))
+        silent[name].ip(f"link set dev {DEVICE} arp off")
+        if known:
+            silent[name].ip(f"neigh replace {address} lladdr {link['address']} dev {DEVICE}")
+
+    expected = ("reached", "other", f"{target[:-1]}1") if known else ("timeout", "", "")
+
+    assert predicted(silent, "one", target, 80, "udp") == {expected}
+    seen = silent.reach("one", target, 80, "udp", seconds=10 if known else 0.3)
+    assert seen["result"] == expected[0]
 
 
 @pytest.mark.parametrize("name", CASES)
