@@ -9,6 +9,7 @@ Kubernetes: https://kubernetes.io/docs/reference/using-api/api-concepts/
 
 import json
 import os
+import re
 import ssl
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -26,6 +27,8 @@ UNAUTHORIZED, FORBIDDEN, NOT_FOUND = 401, 403, 404
 FIELD_MANAGER = "kubectl-packetpath"
 CHANNEL_PROTOCOL = "v4.channel.k8s.io"
 """Of websockets whose messages begin with the number of their channel."""
+CONNECTION = re.compile(r"^HTTPS?Connection(Pool)?\([^)]*\): ")
+"""How the library that connects introduces its reasons; which server it is has been said."""
 SERVICE_ACCOUNT_NAMESPACE = "/var/run/secrets/kubernetes.io/serviceaccount/namespace"
 
 
@@ -207,7 +210,7 @@ class Api:
 
     def _unreachable(self, error: Exception) -> UnreachableError:
         reason = getattr(error, "reason", None) or error
-        text = _first_line(reason)
+        text = CONNECTION.sub("", _first_line(reason))
         return UnreachableError(
             f"The API server {self.configuration.host} is out of reach: {text}",
             "kubectl cluster-info" + (f" --context {self.context}" if self.context else ""),
