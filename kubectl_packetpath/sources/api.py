@@ -141,7 +141,9 @@ class Api:
         try:
             data: dict[str, Any] = json.loads(answer.data or b"{}")
         except ValueError as error:
-            raise UnreachableError(f"{self.configuration.host} does not answer like Kubernetes.") from error
+            raise self._not_kubernetes() from error
+        if not isinstance(data, dict):
+            raise self._not_kubernetes()
         return data
 
     def open_exec(
@@ -208,12 +210,17 @@ class Api:
             options["server_hostname"] = settings.tls_server_name
         return options
 
+    def _not_kubernetes(self) -> UnreachableError:
+        return UnreachableError(f"{self.configuration.host} does not answer like Kubernetes.", self._look())
+
+    def _look(self) -> str:
+        return "kubectl cluster-info" + (f" --context {self.context}" if self.context else "")
+
     def _unreachable(self, error: Exception) -> UnreachableError:
         reason = getattr(error, "reason", None) or error
         text = CONNECTION.sub("", _first_line(reason))
         return UnreachableError(
-            f"The API server {self.configuration.host} is out of reach: {text}",
-            "kubectl cluster-info" + (f" --context {self.context}" if self.context else ""),
+            f"The API server {self.configuration.host} is out of reach: {text}", self._look()
         )
 
     def _refusal(self, status: int, what: str, body: bytes) -> ApiError:
