@@ -3,8 +3,11 @@
 Commands import what they need when they run, so that `--help` answers at once.
 """
 
+import os
 import re
+import signal
 import sys
+import threading
 import traceback
 from collections.abc import Sequence
 from io import TextIOWrapper
@@ -17,6 +20,8 @@ from kubectl_packetpath.cli import agent, explain, packet, path, snapshot, versi
 from kubectl_packetpath.cli.exits import Exit, say
 
 DEFAULT = "path"
+GRACE_SECONDS = 0.5
+"""From Ctrl-C to the end, at most."""
 VALUED = {
     "-n",
     "--namespace",
@@ -129,8 +134,17 @@ app.add_typer(agent.app, name="agent")
 app.command("version", help="Versions of this program and of what it writes.")(version.version)
 
 
+def interrupted(_signal: int, _frame: object) -> None:
+    """Ctrl-C: there is a moment to leave things tidy, but no request that hangs is waited for."""
+    end = threading.Timer(GRACE_SECONDS, os._exit, (int(Exit.INTERRUPTED),))
+    end.daemon = True
+    end.start()
+    raise KeyboardInterrupt
+
+
 def run() -> None:
     """The command line as a program."""
+    signal.signal(signal.SIGINT, interrupted)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="replace")  # a terminal without these letters shows others

@@ -51,6 +51,10 @@ def offered(words: Sequence[str]) -> tuple[list[str], int]:
         return [*_starting(current, group.commands), *kinds], KEEP_OPEN if kinds else NO_FILES
     if place is None:
         return _names(current, before), NO_FILES
+    if before[place] == "explain":
+        from kubectl_packetpath.findings import CHECKS  # noqa: PLC0415 - only this command needs it
+
+        return _starting(current, (name for each in CHECKS for name in (each.code, each.id))), NO_FILES
     return [], FILES if words_after and before[place] == "snapshot" else NO_FILES
 
 

@@ -88,9 +88,9 @@ def recorded(file: Path, wish_in: HttpWishIn, namespace: str, output: Output) ->
     """Of a recording."""
     bundle = Bundle(file)
     if not bundle.cluster.web.was_read:
+        why = "was saved by an older version" if bundle.cluster.nodes else "is the snapshot of one node"
         raise AskError(
-            f"{file} holds no Ingresses and no Gateways: it is one node's snapshot, or an old recording.",
-            "kubectl packetpath snapshot save FILE",
+            f"{file} holds no Ingresses and no Gateways: it {why}.", "kubectl packetpath snapshot save FILE"
         )
     cluster = replace(bundle.cluster, namespace=namespace or bundle.cluster.namespace)
     wish = wish_in(cluster.namespace)

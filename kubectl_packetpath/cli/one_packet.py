@@ -80,7 +80,7 @@ def _only(names: list[str]) -> str:
 
 def _answer(place: Place, packet: Packet, cluster: Cluster, supplier: Supplier, output: Output) -> int:
     place = _with_addresses(place, cluster)
-    _check_pod(place, cluster)
+    _check_pod(place, cluster, supplier)
     _check(place, supplier)
     query = Query(title=f"{place.title}: {packet}", place=place, packet=packet, reply=False, one_node=True)
     (found,) = traces_of([query], cluster, supplier)
@@ -100,14 +100,29 @@ def _with_addresses(place: Place, cluster: Cluster) -> Place:
     return replace(place, pod=reference, addresses=pod.addresses)
 
 
-def _check_pod(place: Place, cluster: Cluster) -> None:
-    """A pod by a name that nobody has, or of another node: only where the cluster's objects tell, not of a node alone."""
-    if place.pod is None or not cluster.nodes:
+def _check_pod(place: Place, cluster: Cluster, supplier: Supplier) -> None:
+    """A pod by a name that nobody has, or of another node."""
+    if place.pod is None:
+        return
+    if not cluster.nodes:
+        _check_pod_alone(place, place.pod, supplier)
         return
     named = Target(kind=TargetKind.POD, namespace=place.pod.namespace, name=place.pod.name)
     pod = find_pod(cluster, named)
     if pod.node != place.node:
         raise AskError(f"Pod {pod.full_name} runs on {pod.node}, not on {place.node}.", f"--node {pod.node}")
+
+
+def _check_pod_alone(place: Place, wanted: PodReference, supplier: Supplier) -> None:
+    """In the snapshot of one node its namespaces alone tell; one whose pod has no name may be the one."""
+    node = supplier.node(place.node)
+    if node is None:
+        return
+    pods = [each.pod for each in node.namespaces() if not each.is_host]
+    names = [f"{pod.namespace}/{pod.name}" if pod is not None and pod.name else "" for pod in pods]
+    if "" not in names and f"{wanted.namespace}/{wanted.name}" not in names:
+        has = f"it has: {', '.join(sorted(names)[:20])}" if names else "--from-host: it has no pod at all"
+        raise AskError(f"{place.node} has no pod {wanted.namespace}/{wanted.name}.", has)
 
 
 def _check(place: Place, supplier: Supplier) -> None:

@@ -9,6 +9,7 @@ Kubernetes: https://kubernetes.io/docs/reference/using-api/api-concepts/
 
 import json
 import os
+import re
 import ssl
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -26,6 +27,8 @@ UNAUTHORIZED, FORBIDDEN, NOT_FOUND = 401, 403, 404
 FIELD_MANAGER = "kubectl-packetpath"
 CHANNEL_PROTOCOL = "v4.channel.k8s.io"
 """Of websockets whose messages begin with the number of their channel."""
+CONNECTION = re.compile(r"^HTTPS?Connection(Pool)?\([^)]*\): ")
+"""How the library that connects introduces its reasons; which server it is has been said."""
 SERVICE_ACCOUNT_NAMESPACE = "/var/run/secrets/kubernetes.io/serviceaccount/namespace"
 
 
@@ -138,7 +141,9 @@ class Api:
         try:
             data: dict[str, Any] = json.loads(answer.data or b"{}")
         except ValueError as error:
-            raise UnreachableError(f"{self.configuration.host} does not answer like Kubernetes.") from error
+            raise self._not_kubernetes() from error
+        if not isinstance(data, dict):
+            raise self._not_kubernetes()
         return data
 
     def open_exec(
@@ -205,12 +210,17 @@ class Api:
             options["server_hostname"] = settings.tls_server_name
         return options
 
+    def _not_kubernetes(self) -> UnreachableError:
+        return UnreachableError(f"{self.configuration.host} does not answer like Kubernetes.", self._look())
+
+    def _look(self) -> str:
+        return "kubectl cluster-info" + (f" --context {self.context}" if self.context else "")
+
     def _unreachable(self, error: Exception) -> UnreachableError:
         reason = getattr(error, "reason", None) or error
-        text = _first_line(reason)
+        text = CONNECTION.sub("", _first_line(reason))
         return UnreachableError(
-            f"The API server {self.configuration.host} is out of reach: {text}",
-            "kubectl cluster-info" + (f" --context {self.context}" if self.context else ""),
+            f"The API server {self.configuration.host} is out of reach: {text}", self._look()
         )
 
     def _refusal(self, status: int, what: str, body: bytes) -> ApiError:

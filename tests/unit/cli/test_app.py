@@ -1,6 +1,9 @@
 """The command line as its users meet it."""
 
+import json
 import os
+import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -67,6 +70,36 @@ def test_no_cluster_ends_with_4(words: list[str]) -> None:
     assert "try:" in done.stderr
 
 
+def test_an_interrupt_ends_it_whatever_hangs(tmp_path: Path) -> None:
+    """An API server that takes connections and says nothing holds nobody at the terminal."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        file = tmp_path / "config"
+        context = {"name": "c", "context": {"cluster": "c", "user": "u"}}
+        where = {"name": "c", "cluster": {"server": f"http://127.0.0.1:{server.getsockname()[1]}"}}
+        file.write_text(
+            json.dumps(
+                {
+                    "current-context": "c",
+                    "contexts": [context],
+                    "clusters": [where],
+                    "users": [{"name": "u", "user": {}}],
+                }
+            )
+        )
+        command = [sys.executable, "-m", "kubectl_packetpath", "svc/web", "--kubeconfig", str(file)]
+        with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True) as program:
+            try:
+                server.settimeout(30)
+                connection, _ = server.accept()
+                program.send_signal(signal.SIGINT)
+                _, said = program.communicate(timeout=10)
+            finally:
+                program.kill()
+        connection.close()
+
+    assert (program.returncode, said) == (130, "")
+
+
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a disk that is always full")
 def test_an_answer_that_cannot_be_written_is_not_told_as_a_loss() -> None:
     """The disk is full: Python alone would end with 1, which a script would read as a packet that is lost."""
@@ -91,6 +124,7 @@ def test_a_fault_of_the_program_is_not_told_as_a_loss(
 ) -> None:
     """It ends as unknown, with where it happened."""
     monkeypatch.setattr(sys, "argv", ["kubectl-packetpath", "version"])
+    monkeypatch.setattr(signal, "signal", lambda *_: None)  # this process is not the program's
     monkeypatch.setattr("kubectl_packetpath.render.machine.JSON_SCHEMA", Faulty())
 
     with pytest.raises(SystemExit) as end:

@@ -20,6 +20,7 @@ DEMO = str(Path(__file__).parents[3] / "docs" / "demo.packetpath")
         ("packet --from", (["--from-host", "--from-pod"], NO_FILES)),
         ("agent install --ti", (["--timeout"], NO_FILES)),
         ("-n demo svc/web --mt", (["--mtu"], NO_FILES)),
+        ("explain hair", (["hairpin-is-off"], NO_FILES)),
         ("svc/web --bundle d", ([], FILES)),
         ("snapshot save d", ([], FILES)),
         ("-n demo --bundle DEMO svc/", (["svc/broken", "svc/empty", "svc/web"], NO_FILES)),

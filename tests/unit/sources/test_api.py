@@ -32,6 +32,21 @@ class Refusing(BaseHTTPRequestHandler):
         """Nothing is written anywhere."""
 
 
+class Portal(BaseHTTPRequestHandler):
+    """A program before the API server that wants a person to log in, or an old gateway's list."""
+
+    def do_GET(self) -> None:
+        """With success."""
+        body = b"[]" if self.path.endswith("list") else b"<html>Please log in</html>"
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        """Nothing is written anywhere."""
+
+
 def api_at(port: int) -> Api:
     """A connection to what listens on a port of this machine."""
     configuration = client.Configuration(host=f"http://127.0.0.1:{port}")
@@ -47,8 +62,19 @@ def api_at(port: int) -> Api:
 
 @pytest.fixture
 def refusing() -> Iterator[Api]:
-    """An API server that refuses everything, on a port of the kernel's choice."""
-    with HTTPServer(("127.0.0.1", 0), Refusing) as server:
+    """An API server that refuses everything."""
+    yield from served_by(Refusing)
+
+
+@pytest.fixture
+def portal() -> Iterator[Api]:
+    """What stands where the API server should be."""
+    yield from served_by(Portal)
+
+
+def served_by(handler: type[BaseHTTPRequestHandler]) -> Iterator[Api]:
+    """On a port of the kernel's choice."""
+    with HTTPServer(("127.0.0.1", 0), handler) as server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
         try:
@@ -101,6 +127,15 @@ def test_a_refused_request_is_told_with_its_path(refusing: Api) -> None:
     """There is nothing else to call it by."""
     with pytest.raises(ApiError, match=f"^GET /api/v1/nodes: {SAID}$"):
         refusing.get("/api/v1/nodes")
+
+
+@pytest.mark.parametrize("path", ["/api/v1/nodes", "/list"])
+def test_what_is_no_api_server_is_told_as_such(portal: Api, path: str) -> None:
+    """With the command that shows where one is led."""
+    with pytest.raises(UnreachableError, match="does not answer like Kubernetes") as caught:
+        portal.get(path)
+
+    assert caught.value.remedy == "kubectl cluster-info --context test"
 
 
 @pytest.mark.parametrize(
