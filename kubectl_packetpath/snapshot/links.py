@@ -64,6 +64,10 @@ class BridgePort:
     hairpin: bool = False
     learning: bool = True
     unicast_flood: bool = True
+    multicast_flood: bool = True
+    broadcast_flood: bool = True
+    locked: bool = False
+    """Takes only frames of link addresses that somebody has entered."""
     isolated: bool = False
     proxy_arp: bool = False
     neigh_suppress: bool = False

@@ -38,6 +38,8 @@ def beyond(node: NodeState, state: NamespaceState, device: Link, *, incoming: bo
         yield f"{name}: XDP program {device.xdp_program} is not modelled"
     if device.has_tc_programs:
         yield f"{name}: a tc program is not modelled"
+    if incoming and device.port is not None and device.port.locked:
+        yield f"{name}: the bridge port's `locked on` is not modelled"
     chains = state.nft_base_chains()
     for chain in () if isinstance(chains, Absent) else chains:
         hook = chain.hook

@@ -165,6 +165,10 @@ def _across(place: Place, outcome: Outcome, bridge: Link, port: Link) -> Iterato
     fact = _fdb_fact(place, bridge, chosen, outcome.packet.destination_mac)
     text = f"{bridge.name} passes the frame from {port.name} to {chosen.name}"
     outcome = noted(outcome, Step(kind=StepKind.BRIDGED, text=text, because=fact))
+    if not _hears_questions(chosen, outcome.packet.family):
+        kind = "bcast_flood" if outcome.packet.family == 4 else "mcast_flood"
+        text = f"{place.node.name} {chosen.name}: the bridge port's `{kind} off` is not modelled"
+        outcome = assumed(outcome, text)
     filtered = _calls_iptables(place.state, bridge, outcome.packet.family)
     frame = replace(place.here(Hook.FORWARD, in_device=port, out_device=chosen), bridged=True)
     view = place.here(
@@ -175,6 +179,13 @@ def _across(place: Place, outcome: Outcome, bridge: Link, port: Link) -> Iterato
         after = replace(view, hook=Hook.POSTROUTING, in_device=None, bridged=True)
         for result in _hooked(frame, after, forwarded, filtered):
             yield _by_port(result, chosen)
+
+
+def _hears_questions(port: Link, family: int) -> bool:
+    """Whether other ports' questions for a link address are passed on to this one."""
+    if port.port is None:
+        return True
+    return port.port.broadcast_flood if family == 4 else port.port.multicast_flood
 
 
 def _by_port(outcome: Outcome, port: Link) -> Departure:
