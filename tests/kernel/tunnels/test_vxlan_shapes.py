@@ -1,5 +1,6 @@
 """VXLAN as others than flannel set it up: flooding, learning, IPv6, port ranges, next hop groups, and on a bridge."""
 
+import json
 from collections.abc import Iterator
 from fractions import Fraction
 
@@ -11,6 +12,7 @@ from kernel.tunnels.flannel import MACS, PLACES, fdb, flannel, overlay
 from kernel.tunnels.nodes import NODES, PODS, PORT, UNDERLAY, UNDERLAY6, Nodes, nodes, other
 
 from kubectl_packetpath.trace import StepKind, Verdict
+from testbed.netns import succeed
 
 pytestmark = pytest.mark.kernel
 
@@ -277,10 +279,7 @@ def test_the_outer_route_is_gone(far: Nodes) -> None:
 
 def test_two_ways_for_the_outer_packet(far: Nodes) -> None:
     """One of two equal next hops leads into nothing: half of the flows."""
-    far.host(
-        "a",
-        "route replace 192.168.12.0/24 nexthop via 192.168.11.254 nexthop via 192.168.7.77 onlink dev eth0",
-    )
+    far.host("a", "route replace 192.168.12.0/24 nexthop via 192.168.11.254 nexthop via 192.168.11.77")
 
     paths = far.trace().paths
 
@@ -288,3 +287,26 @@ def test_two_ways_for_the_outer_packet(far: Nodes) -> None:
     verdicts = [path.ending.verdict for path in paths]
     assert verdicts[0] is Verdict.DELIVERED
     assert verdicts[1] in {Verdict.UNKNOWN, Verdict.DELIVERED}
+
+
+def test_the_way_that_the_tunnels_own_address_belongs_to(far: Nodes) -> None:
+    """Of two next hops, kernels since 6.16 take the one at whose device the outer source is; older ones take both."""
+    host = far.lab["host-a"]
+    host.sysctls({"net/ipv4/fib_multipath_hash_policy": 1})
+    far.host(
+        "a",
+        "route replace 192.168.12.0/24 nexthop via 192.168.11.254 nexthop via 192.168.7.77 onlink dev eth0",
+    )
+    asked = [
+        "ip",
+        "-j",
+        "-n",
+        host.name,
+        *["route", "get", "192.168.12.1", "from", "192.168.11.1", "ipproto", "udp", "sport"],
+    ]
+    devices = {json.loads(succeed([*asked, str(port)]))[0]["dev"] for port in range(1, 33)}
+
+    paths = far.trace().paths
+
+    assert len(paths) == len(devices)
+    assert paths[0].ending.verdict is Verdict.DELIVERED

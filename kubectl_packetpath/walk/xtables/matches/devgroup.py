@@ -12,6 +12,7 @@ from kubectl_packetpath.walk.xtables.extension import Decision, Extension, Match
 from kubectl_packetpath.walk.xtables.fields import marks, negation
 
 SOURCE, NOT_SOURCE, DESTINATION, NOT_DESTINATION = 1, 2, 4, 8
+DEFAULT = (0, 0xFFFFFFFF)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,9 +48,9 @@ def holds(spec: Spec, here: Here, packet: Packet) -> Decision:
 
 
 def words(spec: Spec) -> str:
-    """`--src-group 0x1`."""
+    """`--src-group 0x1`; the one of all devices has its name from /etc/iproute2/group, as everywhere."""
     return " ".join(
-        f"{negation(bool(spec.flags & inverted))}{option} {marks(*group)}"
+        f"{negation(bool(spec.flags & inverted))}{option} {'default' if group == DEFAULT else marks(*group)}"
         for bit, inverted, option, group in (
             (SOURCE, NOT_SOURCE, "--src-group", spec.source),
             (DESTINATION, NOT_DESTINATION, "--dst-group", spec.destination),
