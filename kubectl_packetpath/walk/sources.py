@@ -126,7 +126,6 @@ def source6(state: NamespaceState, device: Link | None, destination: Address) ->
         if entry.address.version == 6
         and (not entry.flags & (IFA_TENTATIVE | IFA_DADFAILED) or entry.flags & IFA_OPTIMISTIC)
         and not entry.address.is_unspecified
-        and tables.links[entry.link].is_up
     ]
     if not candidates:
         return None

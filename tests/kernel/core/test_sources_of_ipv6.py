@@ -71,3 +71,15 @@ def test_temporary_addresses(namespace: Namespace, wish: int) -> None:
     assert walked(namespace, "fd44::1") == found
     assert (found == "fd07::7") == (wish == 1)
     assert ip_address(found) in ip_network("fd07::/64")
+
+
+def test_addresses_of_a_device_that_is_down(namespace: Namespace) -> None:
+    """They count where nobody has to be asked whether they are unique: on kube-ipvs0, which is never up."""
+    namespace.ip(
+        "link set lo up",
+        "link add kube-ipvs0 type bridge",
+        "link set kube-ipvs0 arp off",
+        "addr add fd96::1/128 dev kube-ipvs0",
+    )
+
+    assert walked(namespace, "fd96::1") == told(namespace, "fd96::1") == "fd96::1"
