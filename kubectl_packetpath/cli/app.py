@@ -4,7 +4,6 @@ Commands import what they need when they run, so that `--help` answers at once.
 """
 
 import os
-import re
 import signal
 import sys
 import threading
@@ -45,8 +44,6 @@ VALUED = {
     "--image",
 }
 """Options that take a value, which may stand before the command as they may with kubectl."""
-TYPES = re.compile(r"svc|services?|po|pods?|no|nodes?|ing|ingress(es)?|gateways?|httproutes?|deploy(ment)?")
-"""`svc web` means `svc/web`, as in `kubectl get svc web`."""
 
 
 class TargetOrCommand(typer.core.TyperGroup):
@@ -81,9 +78,17 @@ def in_other_words(args: list[str]) -> list[str]:
     word, rest = args[place], args[place + 1 :]
     if word == "help":
         return [*rest, "--help"]
-    if TYPES.fullmatch(word) and first_word(rest) == 0:
+    if word.isalpha() and first_word(rest) == 0 and is_kind(word):
         return [*args[:place], f"{word}/{rest[0]}", *rest[1:]]
     return args
+
+
+def is_kind(word: str) -> bool:
+    """Whether a target may be of this kind: `svc web` means `svc/web`, as in `kubectl get svc web`."""
+    from kubectl_packetpath.cluster import ask  # noqa: PLC0415 - keeps `--help` quick
+    from kubectl_packetpath.cluster.http import asking  # noqa: PLC0415 - keeps `--help` quick
+
+    return word in ask.KINDS or word in ask.WORKLOADS or word in asking.KINDS
 
 
 def first_word(args: Sequence[str]) -> int | None:

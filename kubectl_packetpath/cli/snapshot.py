@@ -8,7 +8,7 @@ import typer
 
 from kubectl_packetpath import __version__
 from kubectl_packetpath.cli import options
-from kubectl_packetpath.cli.exits import Exit, fail, say, trouble_told
+from kubectl_packetpath.cli.exits import Exit, fail, say, trouble_told, write
 
 app = typer.Typer(
     help="Record a cluster in a file, or see what such a file holds.",
@@ -81,7 +81,6 @@ def show(
 ) -> None:
     """What a recording holds: when it was saved, of which cluster, which nodes and Services."""
     with trouble_told():
-        from kubectl_packetpath.cli.exits import write  # noqa: PLC0415 - keeps `--help` quick
         from kubectl_packetpath.cli.holding import held  # noqa: PLC0415 - keeps `--help` quick
         from kubectl_packetpath.sources.bundle import Bundle  # noqa: PLC0415 - keeps `--help` quick
 

@@ -131,8 +131,8 @@ def _hopless(kind: str, assumed: tuple[str, ...], rule: PolicyRule | None = None
 
 
 def _target(rules: tuple[PolicyRule, ...], rule: PolicyRule, position: int) -> int:
-    """Where a goto goes on; a target that does not exist makes it a rule without effect."""
-    for index, other in enumerate(rules):
+    """Where a goto goes on; a target that is not further on, as the kernel has it, makes it a rule without effect."""
+    for index, other in enumerate(rules[position:], position):
         if other.priority == rule.goto:
             return index
     return position

@@ -96,16 +96,19 @@ def _read(cluster: Cluster, node: str) -> NodeState:
     return RecordedNode(decode(done.stdout))
 
 
-def wait_for_sync(nodes: Iterable[Node]) -> None:
-    """Until each kube-proxy has ended whatever it is programming now: it fills its sets after its virtual servers."""
-    now = time.time()
+def wait_for_sync(nodes: Iterable[Node], since: float | None = None) -> None:
+    """Until each kube-proxy has ended what it was programming then (a Unix time) or now.
+
+    It fills its sets after its virtual servers.
+    """
+    then = time.time() if since is None else since
     for node in nodes:
-        wait_until(f"{node.name} has programmed all", partial(_has_synced, node, now))
+        wait_until(f"{node.name} has programmed all", partial(_has_synced, node, then))
 
 
 def _has_synced(node: Node, since: float) -> bool:
-    told = node.run(["curl", "-s", "http://127.0.0.1:10249/metrics"])
-    ended = [float(each) for each in SYNCED.findall(told)]
+    told = node.attempt(["curl", "-s", "http://127.0.0.1:10249/metrics"])
+    ended = [float(each) for each in SYNCED.findall(told.out)]
     return bool(ended) and min(ended) > since
 
 

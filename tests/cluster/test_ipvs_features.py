@@ -1,5 +1,6 @@
 """What Kubernetes offers for Services, in IPVS mode, in the virtual machine: the walk against real connections."""
 
+import time
 from fractions import Fraction
 from functools import partial
 from ipaddress import ip_address, ip_network
@@ -229,11 +230,21 @@ def test_node_port_on_localhost(world: World, node: str) -> None:
 def test_health_check_port(world: World, node: str) -> None:
     """kube-proxy answers on the Service's health check port of each node."""
     cluster = world.stage.cluster
-    address, port = cluster.node(node).address(), int(_spec(world.stage, "local")["healthCheckNodePort"])
-    packet = asked(address, port, source=cluster.plan.client(4))
+    packet = asked(cluster.node(node).address(), _health_port(world), source=cluster.plan.client(4))
     assert world.verdicts(Place(kind=PlaceKind.OUTSIDE, node=node), packet) == {Verdict.DELIVERED}
-    curl = ["curl", "-s", "-o", "/dev/null", "-w", "%{http_code}", f"http://{address}:{port}/healthz"]
-    assert cluster.outside.run(curl) == ("200" if node == "node1" else "503")
+    assert _health(world, node) == ("200" if node == "node1" else "503")
+
+
+def _health_port(world: World) -> int:
+    return int(_spec(world.stage, "local")["healthCheckNodePort"])
+
+
+def _health(world: World, node: str) -> str:
+    """The status that the port of health checks answers with; 000: nobody answers."""
+    cluster = world.stage.cluster
+    url = f"http://{cluster.node(node).address()}:{_health_port(world)}/healthz"
+    curl = ["curl", "-sS", "-o", "/dev/null", "-w", "%{http_code}", url]
+    return cluster.outside.attempt(curl).out
 
 
 @pytest.mark.parametrize("node", NODES)
@@ -290,9 +301,12 @@ def test_masquerade_all_and_node_port_addresses(world: World) -> None:
         by_port = from_outside(now, "node2", node.address(), port)
         seen_balanced = seen(client, everyone, 80, count=4)
         seen_by_port = seen(cluster.outside, node.address(), port, count=2)
+        before = time.time()
     wait_until(
         "node ports are open", lambda: isinstance(connect(cluster.outside, node.address(), port), Reached)
     )
+    wait_for_sync([node], since=before)
+    wait_until("its health check port answers", lambda: _health(world, "node2") == "503")
 
     assert balanced == seen_balanced
     assert str(client.address()) not in {end[-1] for end in balanced}

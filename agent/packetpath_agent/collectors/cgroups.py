@@ -3,9 +3,10 @@
 Socket load balancers (Cilium, Calico's eBPF data plane) translate a Service's address in connect(); systemd's filters
 of a unit stop packets. What counts for a process are the programs of its group and of all groups above.
 
-Kernel: kernel/bpf/cgroup.c, Documentation/bpf/prog_cgroup_sockopt; cgroup_namespaces(7), proc_pid_mountinfo(5)
+Kernel: kernel/bpf/cgroup.c, include/uapi/linux/bpf.h; cgroup_namespaces(7), proc_pid_mountinfo(5)
 """
 
+import errno
 import os
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
@@ -32,7 +33,7 @@ BPF_F_QUERY_EFFECTIVE = 1
 def programs(pids: Iterable[int]) -> tuple[str, ...]:
     """The places with a program that counts for any of these processes; without a process: for all of the node's.
 
-    Raises FileNotFoundError where no hierarchy of cgroup2 is mounted.
+    Raises FileNotFoundError where no hierarchy of cgroup2 is mounted, and OSError where not all groups can be seen.
     """
     node = _witness()
     descriptor = os.open(node / "ns/cgroup", os.O_RDONLY | os.O_CLOEXEC)
@@ -92,18 +93,28 @@ def _at(folder: Path) -> set[str]:
 
 @cache
 def mounted(process: Path) -> str:
-    """Where a process sees the root of cgroup2; looked up once, for a node's list of mounts is long."""
+    """Where a process sees the root of cgroup2; looked up once, for a node's list of mounts is long.
+
+    Raises FileNotFoundError where none is mounted, and OSError where only a part of it is.
+    """
+    partly = False
     for line in (process / "mountinfo").read_text(errors="replace").splitlines():
         before, _, after = line.partition(" - ")
-        if after.startswith("cgroup2 ") and before.split()[3] == "/":
-            return before.split()[4].encode().decode("unicode_escape")
+        if after.startswith("cgroup2 "):
+            if before.split()[3] == "/":
+                return before.split()[4].encode().decode("unicode_escape")
+            partly = True
+    if partly:
+        raise OSError(errno.EXDEV, "only a part of cgroup2 is mounted")
     raise FileNotFoundError("no cgroup2 is mounted")
 
 
 def _group_of(pid: int) -> str:
-    """The group of a process in cgroup2; empty where it is gone, or where no path leads there."""
-    with suppress(OSError):
-        for line in Path(f"/proc/{pid}/cgroup").read_text(errors="replace").splitlines():
-            if line.startswith("0::") and ".." not in Path(line).parts:
-                return line[3:]
-    return ""
+    """The group of a process in cgroup2; empty where it is gone. Raises OSError where no path leads there."""
+    lines: list[str] = []
+    with suppress(FileNotFoundError, ProcessLookupError):
+        lines = Path(f"/proc/{pid}/cgroup").read_text(errors="replace").splitlines()
+    group = next((line[3:] for line in lines if line.startswith("0::")), "")
+    if ".." in Path(group).parts:
+        raise OSError(errno.EXDEV, "a process is outside of the control groups that can be seen")
+    return group

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from kubectl_packetpath.packet import TCP, Packet
+from kubectl_packetpath.snapshot.absent import Absent, Why
 from kubectl_packetpath.trace import StepKind
 from kubectl_packetpath.walk.explore import Originated, run
 from packetpath_agent.collectors.cgroups import ATTACH_TYPES, mounted
@@ -177,3 +178,34 @@ def test_a_program_for_others_is_no_doubt(pod: Pod, node: LiveNode, name: str) -
     (path,) = run(node, Originated(namespace=state.identity, packet=packet))
 
     assert not [step for hop in path.hops for step in hop.steps if step.kind is StepKind.ASSUMED]
+
+
+@pytest.mark.parametrize(
+    ("own", "why"),
+    [
+        (":", "only a part of cgroup2 is mounted"),
+        ("mount -t cgroup2 none /mnt", "a process is outside of the control groups that can be seen"),
+    ],
+)
+def test_groups_that_cannot_be_seen_are_never_a_silent_no(
+    pod: Pod, node: LiveNode, monkeypatch: pytest.MonkeyPatch, own: str, why: str
+) -> None:
+    """Where the agent's view begins below the root of the groups, the pod's may be beside it."""
+    line = f"{own} && echo in && exec sleep 60"
+    group = pod.group.with_name(f"{OWN}elsewhere")
+    group.mkdir()
+    pod.stack.callback(group.rmdir)
+    enter = f"echo $$ > {group}/cgroup.procs && exec unshare --cgroup --mount sh -c '{line}'"
+    witness = subprocess.Popen(["sh", "-c", enter], stdout=subprocess.PIPE)
+    pod.stack.callback(witness.communicate, timeout=60)
+    pod.stack.callback(witness.kill)
+    assert witness.stdout is not None
+    assert witness.stdout.readline() == b"in\n"
+    monkeypatch.setenv("PACKETPATH_HOST_ROOT", f"/proc/{witness.pid}/root")
+    mounted.cache_clear()
+    (state,) = (each for each in node.namespaces() if not each.is_host)
+
+    said = state.socket_programs()
+
+    assert isinstance(said, Absent)
+    assert (said.why, why in said.detail) == (Why.UNREADABLE, True)

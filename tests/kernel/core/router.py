@@ -2,6 +2,7 @@
 
 import json
 import os
+import socket
 import subprocess
 import time
 from collections.abc import Iterator
@@ -13,6 +14,7 @@ from kernel.iproute import IprouteState
 from kubectl_packetpath.packet import TCP, UDP, Packet
 from kubectl_packetpath.snapshot.state import NamespaceState
 from kubectl_packetpath.walk.here import Here
+from packetpath_agent.netns import inside
 from testbed.netns import OWN, Namespace, succeed
 
 OWN_ADDRESSES = {4: ("10.0.0.1/24", "10.0.1.1/24"), 6: ("fd00:0::1/64", "fd00:1::1/64")}
@@ -66,6 +68,18 @@ def at_once(namespace: Namespace) -> None:
         not any(row.get("addr_info") for row in json.loads(succeed(command))) and time.monotonic() < deadline
     ):
         time.sleep(0.02)
+
+
+def socket_in(
+    namespace: Namespace, version: int, kind: socket.SocketKind, protocol: int = 0
+) -> socket.socket:
+    """A socket that stays there."""
+    handle = os.open(namespace.path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        with inside(handle):
+            return socket.socket({4: socket.AF_INET, 6: socket.AF_INET6}[version], kind, protocol)
+    finally:
+        os.close(handle)
 
 
 def kernel_answer(namespace: Namespace, packet: Packet, more: str = "") -> dict[str, Any] | str:

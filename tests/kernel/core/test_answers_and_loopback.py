@@ -1,18 +1,17 @@
 """What becomes of answers whose mark leads elsewhere, of packets that no wire brings, and of a host without loopback."""
 
 import json
-import os
 import socket
 import struct
 import time
 from collections.abc import Iterator
 
 import pytest
+from kernel.core.router import socket_in
 from kernel.lab import Lab, answer, happened, lab, predicted, question, walk
 
 from kubectl_packetpath.packet import ICMP, ICMPV6, Packet
 from kubectl_packetpath.trace import Verdict
-from packetpath_agent.netns import inside
 from testbed.netns import succeed
 
 pytestmark = pytest.mark.kernel
@@ -138,15 +137,8 @@ def test_a_namespace_whose_loopback_is_down(built: Lab, family: int) -> None:
 
 def pinged(made: Lab, family: int, seconds: float) -> bool:
     """Whether the server answers an echo request."""
-    kinds = {4: (socket.AF_INET, socket.IPPROTO_ICMP, 8), 6: (socket.AF_INET6, socket.IPPROTO_ICMPV6, 128)}
-    version, protocol, echo = kinds[family]
-    handle = os.open(made["client"].path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        with inside(handle):
-            asking = socket.socket(version, socket.SOCK_DGRAM, protocol)
-    finally:
-        os.close(handle)
-    with asking:
+    protocol, echo = {4: (ICMP, 8), 6: (ICMPV6, 128)}[family]
+    with socket_in(made["client"], family, socket.SOCK_DGRAM, protocol) as asking:
         asking.settimeout(seconds)
         asking.sendto(struct.pack("!BBHHH", echo, 0, 0, 7, 1), (ASKED[family], 0))
         try:
@@ -157,12 +149,8 @@ def pinged(made: Lab, family: int, seconds: float) -> bool:
 
 def send(made: Lab, target: str, port: int) -> None:
     """One datagram of the client."""
-    handle = os.open(made["client"].path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        with inside(handle), socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as sender:
-            sender.sendto(b"?", (target, port))
-    finally:
-        os.close(handle)
+    with socket_in(made["client"], 6, socket.SOCK_DGRAM) as sender:
+        sender.sendto(b"?", (target, port))
 
 
 def dropped(made: Lab, counter: str) -> int:

@@ -1,19 +1,17 @@
 """What a router does not take in or pass on: its own addresses from a wire, and sources that mean nothing elsewhere."""
 
 import json
-import os
 import socket
 import time
 from ipaddress import ip_address
 
 import pytest
-from kernel.core.router import at_once, here_of, kernel_answer, namespace, one_processor
+from kernel.core.router import at_once, here_of, kernel_answer, namespace, one_processor, socket_in
 from kernel.iproute import IprouteState
 
 from kubectl_packetpath.packet import TCP, UDP, Packet
 from kubectl_packetpath.trace import Verdict
 from kubectl_packetpath.walk.input_route import route_input
-from packetpath_agent.netns import inside
 from testbed.netns import OWN, Namespace, succeed
 
 pytestmark = pytest.mark.kernel
@@ -62,16 +60,12 @@ def test_a_link_local_source_is_not_forwarded(namespace: Namespace) -> None:
     ends.ip(
         f"neigh add fd00::1 lladdr {router['address']} dev d0", "route add ::/0 via fd00::1 dev d0 onlink"
     )
-    handle = os.open(ends.path, os.O_RDONLY | os.O_CLOEXEC)
     before = bad_addresses(namespace)
 
-    try:
-        with inside(handle), socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as sender:
-            sender.connect(("fd00:1::9", 80))
-            sender.send(b"?")
-            source = ip_address(sender.getsockname()[0].partition("%")[0])
-    finally:
-        os.close(handle)
+    with socket_in(ends, 6, socket.SOCK_DGRAM) as sender:
+        sender.connect(("fd00:1::9", 80))
+        sender.send(b"?")
+        source = ip_address(sender.getsockname()[0].partition("%")[0])
 
     deadline = time.monotonic() + 10
     while bad_addresses(namespace) == before and time.monotonic() < deadline:

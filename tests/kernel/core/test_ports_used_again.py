@@ -9,11 +9,11 @@ from ipaddress import ip_address
 from itertools import count
 
 import pytest
+from kernel.core.router import socket_in
 from kernel.lab import Lab, assumptions, lab, question, walk
 
 from kubectl_packetpath.trace import Verdict
 from kubectl_packetpath.walk.explore import NodePath
-from packetpath_agent.netns import inside
 from testbed.netns import succeed
 from testbed.waiting import wait_until
 
@@ -45,9 +45,7 @@ def routed() -> Iterator[Lab]:
 @contextmanager
 def tcp(made: Lab, name: str, address: str, port: int) -> Iterator[socket.socket]:
     """A socket of a namespace, in our hands."""
-    with made[name].path.open() as file, inside(file.fileno()):
-        opened = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-    with opened:
+    with socket_in(made[name], 4, socket.SOCK_STREAM) as opened:
         opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         opened.settimeout(10)
         opened.bind((address, port))

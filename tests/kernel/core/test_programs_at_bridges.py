@@ -1,4 +1,4 @@
-"""A program attached to a bridge sees what comes up to the host, whichever port it came in by."""
+"""What decides at bridges and is not modelled: programs, which see what comes up by any port, and settings of ports."""
 
 from collections.abc import Iterator
 

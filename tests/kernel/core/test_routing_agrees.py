@@ -5,19 +5,27 @@ import os
 import random
 import socket
 import subprocess
+from collections.abc import Sequence
 from dataclasses import dataclass
 from ipaddress import ip_address, ip_interface
 
 import pytest
-from kernel.core.router import OWN_ADDRESSES, here_of, kernel_answer, namespace, one_processor, said
+from kernel.core.router import (
+    OWN_ADDRESSES,
+    here_of,
+    kernel_answer,
+    namespace,
+    one_processor,
+    said,
+    socket_in,
+)
 from kernel.iproute import IprouteState
 
 from kubectl_packetpath.packet import TCP, UDP, Address, Packet
 from kubectl_packetpath.trace import Verdict
-from kubectl_packetpath.walk.input_route import route_input
-from kubectl_packetpath.walk.output_route import route_output
+from kubectl_packetpath.walk.input_route import Decision, route_input
+from kubectl_packetpath.walk.output_route import OutputDecision, route_output
 from kubectl_packetpath.walk.routing import Way
-from packetpath_agent.netns import inside
 from testbed.netns import Namespace
 
 pytestmark = pytest.mark.kernel
@@ -163,14 +171,7 @@ def source_chosen(namespace: Namespace, packet: Packet) -> str | int:
     `ip route get` asks once; a socket asks again from the source that it found, which may lead elsewhere.
     """
     kind = {TCP: socket.SOCK_STREAM, UDP: socket.SOCK_DGRAM}[packet.protocol]
-    family = {4: socket.AF_INET, 6: socket.AF_INET6}[packet.family]
-    handle = os.open(namespace.path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        with inside(handle):
-            asking = socket.socket(family, kind)
-    finally:
-        os.close(handle)
-    with asking:
+    with socket_in(namespace, packet.family, kind) as asking:
         asking.setblocking(False)
         asking.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         asking.setsockopt(socket.SOL_SOCKET, socket.SO_MARK, packet.mark)
@@ -195,6 +196,11 @@ def connected(namespace: Namespace, packet: Packet) -> tuple[tuple[str, str, str
     answer = kernel_answer(namespace, packet, f"uid {packet.uid} from {source}")
     assert not isinstance(answer, str), (packet, source, answer)
     return (*said(answer)[:2], source), source
+
+
+def are_shares(decisions: Sequence[OutputDecision | Decision]) -> bool:
+    """Whether the walk says that chance, or what no dump shows, decides between them."""
+    return all(each.weight is None or each.weight < 1 for each in decisions)
 
 
 def described(way: Way | None, source: Address | None) -> tuple[str, str, str]:
@@ -227,7 +233,8 @@ def test_local_packets_take_the_way_that_the_kernel_takes(
         answer = connected(namespace, packet)
         decisions = list(route_output(here, packet))
         if isinstance(answer, int):
-            agrees = any(d.ending and d.way and d.way.type in ERRORS[answer] for d in decisions)
+            fitting = [bool(d.ending and d.way and d.way.type in ERRORS[answer]) for d in decisions]
+            agrees = all(fitting) or (any(fitting) and are_shares(decisions))
         else:
             way, source = answer
             ways = {described(d.way, d.packet.source) for d in decisions if not d.ending}
@@ -267,8 +274,10 @@ def test_forwarded_packets_take_the_way_that_the_kernel_takes(
         answer = kernel_answer(namespace, packet, f"from {source} iif {name}")
         decisions = list(route_input(here, packet, links[name]))
         if isinstance(answer, str):
-            verdicts = {d.ending.verdict for d in decisions if d.ending is not None}
-            agrees = Verdict.DROPPED in verdicts if answer == "Invalid cross-device link" else bool(verdicts)
+            crossed = answer == "Invalid cross-device link"
+            ends = [d.ending.verdict if d.ending else None for d in decisions]
+            fitting = [end is Verdict.DROPPED if crossed else end is not None for end in ends]
+            agrees = all(fitting) or (any(fitting) and are_shares(decisions))
         else:
             ways = {described(d.way, None) for d in decisions if d.ending is None}
             agrees = said(answer)[:2] in {each[:2] for each in ways}

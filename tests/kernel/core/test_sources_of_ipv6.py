@@ -1,15 +1,13 @@
 """Which of its addresses IPv6 sends from, beside what a socket that connects is told."""
 
-import os
 import socket
 from ipaddress import ip_address, ip_network
 
 import pytest
-from kernel.core.router import at_once, here_of, namespace, one_processor
+from kernel.core.router import at_once, here_of, namespace, one_processor, socket_in
 
 from kubectl_packetpath.packet import UDP, Packet
 from kubectl_packetpath.walk.output_route import route_output
-from packetpath_agent.netns import inside
 from testbed.netns import Namespace
 
 pytestmark = pytest.mark.kernel
@@ -18,13 +16,9 @@ __all__ = ["namespace", "one_processor"]
 
 def told(namespace: Namespace, destination: str) -> str:
     """By the kernel."""
-    handle = os.open(namespace.path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        with inside(handle), socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as asking:
-            asking.connect((destination, 80))
-            return str(asking.getsockname()[0]).partition("%")[0]
-    finally:
-        os.close(handle)
+    with socket_in(namespace, 6, socket.SOCK_DGRAM) as asking:
+        asking.connect((destination, 80))
+        return str(asking.getsockname()[0]).partition("%")[0]
 
 
 def walked(namespace: Namespace, destination: str) -> str:

@@ -9,11 +9,11 @@ from itertools import product
 from typing import Any
 
 import pytest
+from kernel.core.router import socket_in
 from kernel.lab import Lab, happened, identity, lab, predicted, question, walk
 
 from kubectl_packetpath.trace import Verdict
 from kubectl_packetpath.walk.explore import NodePath
-from packetpath_agent.netns import inside
 from testbed.netns import succeed
 
 pytestmark = pytest.mark.kernel
@@ -331,14 +331,7 @@ def test_a_routing_chain_of_ipv4_forgets_who_sends(ways: Lab, family: int) -> No
 
 def answering_server(made: Lab, family: int, uid: int) -> str:
     """Who answers a socket of this user."""
-    kind = {4: socket.AF_INET, 6: socket.AF_INET6}[family]
-    handle = os.open(made["host"].path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        with inside(handle):
-            asking = socket.socket(kind, socket.SOCK_DGRAM)
-    finally:
-        os.close(handle)
-    with asking:
+    with socket_in(made["host"], family, socket.SOCK_DGRAM) as asking:
         asking.settimeout(10)
         os.fchown(asking.fileno(), uid, -1)
         asking.connect((SERVER[family], 80))

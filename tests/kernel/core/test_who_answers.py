@@ -1,7 +1,6 @@
 """Who answers the question who has an address: settings of the one who is asked, proxies, and what the question bears."""
 
 import json
-import os
 import socket
 import time
 from collections.abc import Iterator, Mapping
@@ -9,10 +8,10 @@ from dataclasses import dataclass, field, replace
 from ipaddress import ip_address
 
 import pytest
+from kernel.core.router import socket_in
 from kernel.lab import Lab, lab, predicted, question, walk
 
 from kubectl_packetpath.trace import Verdict
-from packetpath_agent.netns import inside
 from testbed.netns import succeed
 
 pytestmark = pytest.mark.kernel
@@ -114,14 +113,9 @@ def wire() -> Iterator[Lab]:
 
 def was_answered(made: Lab, case: Case) -> bool:
     """What a datagram's neighbour entry becomes."""
-    family = socket.AF_INET if case.version == 4 else socket.AF_INET6
-    handle = os.open(made["asks"].path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        with inside(handle), socket.socket(family, socket.SOCK_DGRAM) as sender:
-            sender.bind((case.asks_as, 0))
-            sender.sendto(b"?", (case.wanted, 80))
-    finally:
-        os.close(handle)
+    with socket_in(made["asks"], case.version, socket.SOCK_DGRAM) as sender:
+        sender.bind((case.asks_as, 0))
+        sender.sendto(b"?", (case.wanted, 80))
     command = [*made["asks"].enter, "ip", "-json", "neigh", "show", case.wanted]
     deadline = time.monotonic() + 10
     while time.monotonic() < deadline:

@@ -207,12 +207,8 @@ class CalicoIpip(CalicoBgp):
         }
 
     def manifests(self, plan: AddressPlan) -> Iterator[dict[str, Any]]:
-        """The nodes are each other's only peers."""
+        """The nodes are each other's only peers: the router listens in vain."""
         return Calico.manifests(self, plan)
-
-    def router_daemon(self, plan: AddressPlan, folder: Path) -> NetworkDaemon:
-        """Speaks with nobody."""
-        return listener(plan, folder, own=AS, other=AS)
 
 
 TUNNELS = """

@@ -184,3 +184,15 @@ def test_the_index_is_made_once_for_a_state() -> None:
     written = WrittenState(devices=(LO, ETH0), owned=(owned(2, "10.0.0.1/24"),))
 
     assert tables_of(cast(NamespaceState, written)) is tables_of(cast(NamespaceState, written))
+
+
+@pytest.mark.parametrize("target", [5, 10, 99])
+def test_a_goto_leads_only_forward(target: int) -> None:
+    """The kernel takes no other; a recording that has one is no reason to walk in circles."""
+    jump = PolicyRule(family=4, priority=10, action="goto", goto=target)
+    before = PolicyRule(family=4, priority=5, table=200)
+    state = state_of("default via 10.0.0.1 dev 2", policies=(before, jump, *RULES[1:]))
+
+    (way,) = fib_lookup(state, query("10.9.1.1"))
+
+    assert way.device == ETH0
