@@ -15,7 +15,7 @@ from typing import Any
 import typer
 import typer.core
 
-from kubectl_packetpath.cli import agent, explain, packet, path, snapshot, version
+from kubectl_packetpath.cli import agent, explain, packet, path, services, snapshot, version
 from kubectl_packetpath.cli.exits import Exit, say
 
 DEFAULT = "path"
@@ -44,6 +44,10 @@ VALUED = {
     "--image",
 }
 """Options that take a value, which may stand before the command as they may with kubectl."""
+
+
+SERVICES = {"svc", "service", "services"}
+"""Without a name: all of the namespace, as with `kubectl get svc`."""
 
 
 class TargetOrCommand(typer.core.TyperGroup):
@@ -78,6 +82,8 @@ def in_other_words(args: list[str]) -> list[str]:
     word, rest = args[place], args[place + 1 :]
     if word == "help":
         return [*rest, "--help"]
+    if word in SERVICES and first_word(rest) is None and "--" not in rest:
+        return ["services", *args[:place], *rest]
     if word.isalpha() and first_word(rest) == 0 and is_kind(word):
         return [*args[:place], f"{word}/{rest[0]}", *rest[1:]]
     return args
@@ -120,6 +126,7 @@ kubectl packetpath svc/my-app --from pod/client       from one pod
 kubectl packetpath svc/my-app -o wide                 every step, every rule
 kubectl packetpath https://shop.example.com/cart      an HTTP request
 kubectl packetpath svc/my-app --bundle FILE           of a recording
+kubectl packetpath svc -n shop                        all Services at a glance
 """
 
 app = typer.Typer(
@@ -132,6 +139,9 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command(DEFAULT, help=path.HELP, short_help="The path of a Service, pod, node or request.")(path.path)
+app.command("services", help=services.HELP, short_help="All Services of a namespace at a glance.")(
+    services.services
+)
 app.command("packet", help=packet.HELP, short_help="One packet through one node.")(packet.packet)
 app.command("explain", help=explain.HELP, short_help="What a finding such as PP106 means.")(explain.explain)
 app.add_typer(snapshot.app, name="snapshot")

@@ -15,7 +15,7 @@ from kubectl_packetpath.snapshot.state import NodeState
 from kubectl_packetpath.trace import WORST_FIRST, Budget, Path, Trace, Verdict
 
 ANYWHERE = {"Address", "Packet"}
-"""Questions to which leaving the cluster is a good end; a Service's packet that leaves has lost its way."""
+"""Questions to which leaving the cluster is a good end; a Service's packet that leaves has mostly lost its way."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,11 +48,18 @@ class Answered:
 
     def _seeming(self, path: Path) -> str:
         own = path.ending.verdict
-        if own is Verdict.LEFT_CLUSTER and self.question.way not in ANYWHERE:
+        if self.strays(path):
             return "lost"
         if own.family == "arrived" and path.reply is not None:
             return path.reply.ending.verdict.family
         return own.family
+
+    def strays(self, path: Path) -> bool:
+        """Whether it leaves the cluster and should not, for its destination is no endpoint outside."""
+        if path.ending.verdict is not Verdict.LEFT_CLUSTER or self.question.way in ANYWHERE:
+            return False
+        abroad = {(each.address, each.port) for each in self.question.expected if each.abroad}
+        return (path.packet.destination, path.packet.dport) not in abroad
 
     @property
     def worst(self) -> Path | None:

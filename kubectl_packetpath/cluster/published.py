@@ -22,7 +22,15 @@ def expected_endpoints(
             for address in each.addresses[:1]:
                 if address.version == version and address not in seen:
                     seen.add(address)
-                    yield Expected(address=address, port=number, pod=each.pod, node=each.node)
+                    abroad = not (each.pod or each.node) and not _is_inside(cluster, address)
+                    yield Expected(address=address, port=number, pod=each.pod, node=each.node, abroad=abroad)
+
+
+def _is_inside(cluster: Cluster, address: Address) -> bool:
+    """Whether a node or pod has the address, or may have it."""
+    if cluster.pod_with(address) is not None or cluster.node_with(address) is not None:
+        return True
+    return any(address in network for node in cluster.nodes for network in node.pod_networks)
 
 
 def published_addresses(

@@ -46,6 +46,8 @@ class Expected:
     port: int
     pod: str = ""
     node: str = ""
+    abroad: bool = False
+    """Nothing in the cluster has this address, as far as the API knows: packets to it have to leave."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,14 +7,14 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from kubectl_packetpath.cluster.answer import ANYWHERE, Answer, Answered
+from kubectl_packetpath.cluster.answer import Answer, Answered
 from kubectl_packetpath.cluster.model import Service, ServicePort
 from kubectl_packetpath.findings.base import Severity
 from kubectl_packetpath.packet import PROTOCOL_NAMES
 from kubectl_packetpath.snapshot import PodReference
 from kubectl_packetpath.snapshot.absent import Absent
 from kubectl_packetpath.snapshot.state import NamespaceState, NotRecorded
-from kubectl_packetpath.trace import Ending, Fact, Hop, Path, Step, StepKind, Verdict
+from kubectl_packetpath.trace import Ending, Fact, Hop, Path, Step, StepKind
 from kubectl_packetpath.walk.cluster import namespace_of
 
 T = TypeVar("T")
@@ -84,9 +84,7 @@ def losses(way: Answered) -> Iterator[Loss]:
         if path.weight == 0:
             continue
         end = path.reply if path.ending.verdict.family == "arrived" and path.reply is not None else path
-        strayed = (
-            end is path and end.ending.verdict is Verdict.LEFT_CLUSTER and way.question.way not in ANYWHERE
-        )
+        strayed = end is path and way.strays(path)
         if strayed or end.ending.verdict.family == "lost":
             certain = path.weight is not None and end.weight is not None and not way.question.doubt
             yield Loss(number=number, path=path, end=end, certain=certain)

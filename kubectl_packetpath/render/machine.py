@@ -41,7 +41,7 @@ def document(answer: Answer) -> Json:
         "verdict": str(answer.verdict),
         "ways": [_way(answer, way) for way in answer.ways],
         "findings": at_all,
-        "nodes_missing": _missing(answer.nodes_missing, None),
+        "nodes_missing": missing(answer.nodes_missing),
         **more,
     }
 
@@ -56,8 +56,8 @@ def _way(answer: Answer, way: Answered) -> Json:
         "findings": [finding_of(each) for each in findings(answer, way)],
         "flows": [flow_of(each) for each in way.flows],
         **({} if way.budget is None else {"mtu": _budget(way.budget)}),
-        "unknown": list(dict.fromkeys(clean(text) for path in paths for text in _not_known(way, path))),
-        "nodes_missing": _missing(answer.nodes_missing, touched),
+        "unknown": list(dict.fromkeys(clean(text) for text in not_known(way))),
+        "nodes_missing": missing(answer.nodes_missing, touched),
     }
 
 
@@ -70,7 +70,8 @@ def _budget(budget: Budget) -> Json:
     }
 
 
-def _missing(nodes: Mapping[str, str], touched: set[str] | None) -> list[Json]:
+def missing(nodes: Mapping[str, str], touched: set[str] | None = None) -> list[Json]:
+    """Nodes without state and why: all, or those of these."""
     return [
         {"node": clean(name), "reason": clean(why)}
         for name, why in sorted(nodes.items())
@@ -83,12 +84,14 @@ def _policies(way: Answered, path: Path) -> Json:
     return {"policies": [] if judged is None else sides_of(judged)}
 
 
-def _not_known(way: Answered, path: Path) -> Iterator[str]:
-    yield from _unknown(path)
-    if way.question.doubt:
-        yield way.question.doubt
-    if undecided := way.undecided(path):
-        yield undecided
+def not_known(way: Answered) -> Iterator[str]:
+    """What keeps the paths of a way from being certain; the same may come several times."""
+    for path in way.trace.paths:
+        yield from _unknown(path)
+        if way.question.doubt:
+            yield way.question.doubt
+        if undecided := way.undecided(path):
+            yield undecided
 
 
 def _unknown(path: Path) -> Iterator[str]:

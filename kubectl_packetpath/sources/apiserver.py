@@ -131,6 +131,20 @@ def read_for(api: Api, target: Target, start: Target | None) -> Cluster:
     return cluster_of(objects, context=api.context, namespace=api.namespace)
 
 
+def read_for_services(api: Api, namespace: str) -> Cluster:
+    """What an overview of a namespace's Services needs, or of all of them where the namespace is empty."""
+    own = f"/api/v1/namespaces/{namespace or api.namespace}"
+    home = f"/namespaces/{namespace}" if namespace else ""
+    needed = [
+        NODES,
+        Wanted(kind="services", path=f"/api/v1{home}/services"),
+        Wanted(kind="endpointslices", path=f"{SLICES}{home}/endpointslices"),
+        Wanted(kind="pods", path="/api/v1/pods", instead=f"{own}/pods"),
+    ]
+    objects = _with_policies(api, needed, (namespace or api.namespace,))
+    return cluster_of(objects, context=api.context, namespace=namespace or api.namespace)
+
+
 def read_for_requests(api: Api, namespaces: Iterable[str]) -> Cluster:
     """What a question about an HTTP request needs: all that may take it, and all that may stand behind."""
     homes = tuple(dict.fromkeys((*namespaces, api.namespace)))

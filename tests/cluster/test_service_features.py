@@ -3,6 +3,7 @@
 node1 runs kube-proxy in iptables mode on nft, node2 in iptables mode on the legacy tables, node3 in nftables mode.
 """
 
+import json
 from ipaddress import ip_address, ip_network
 
 import pytest
@@ -178,6 +179,35 @@ def test_manual_endpoint_slice(features: Features, node: str) -> None:
     source, address = features.pod(f"client-{node}"), features.cluster_ip("manual")
     said = agree(features, source, f"pod/client-{node}", address, 80, expect=0)
     assert ends(said) == {str(features.pod("server-node2").address())}
+
+
+@pytest.mark.parametrize("node", NODES)
+def test_endpoint_outside_of_the_cluster(features: Features, node: str) -> None:
+    """The API server runs on no node: connections to its Service leave the cluster, and are answered."""
+    (address,) = features.cluster.kube.get("Service", "kubernetes", "default")["spec"]["clusterIPs"][:1]
+    host = f"[{address}]" if ":" in address else address
+    curl = ["curl", "-sk", "-o", "/dev/null", "-w", "%{http_code}", f"https://{host}/livez"]
+    done = features.pod(f"client-{node}").attempt(curl)
+
+    said = ask(features, "svc/default/kubernetes", "--from", f"pod/client-{node}", expect=0)
+
+    assert (done.code, done.out) == (0, "200")
+    assert {path["verdict"] for path in said.paths} == {"LEFT_CLUSTER"}
+
+
+def test_overview(features: Features) -> None:
+    """Each Service's row says what its own answer says."""
+    names = ["all", "one", "inside", "host", "unready", "manual"]
+    rows = json.loads(ask(features, "services").out)["services"]
+    found = {row["name"]: row for row in rows}
+    assert set(names) < set(found)
+    for name in names:
+        alone = ask(features, f"svc/{name}")
+        told = json.loads(alone.out)
+        codes = {each["code"] for way in told.get("ways", [told]) for each in way["findings"]}
+        ends = {0: "arrived", 1: "lost", 3: "unknown"}
+        assert (found[name]["end"], found[name]["verdict"]) == (ends[alone.code], told["verdict"])
+        assert {each["code"] for each in found[name]["findings"]} == codes
 
 
 @pytest.mark.parametrize("node", NODES)

@@ -12,7 +12,7 @@ DEMO = str(Path(__file__).parents[3] / "docs" / "demo.packetpath")
 @pytest.mark.parametrize(
     ("words", "expected"),
     [
-        ("s", (["snapshot", "svc/"], KEEP_OPEN)),
+        ("s", (["services", "snapshot", "svc/"], KEEP_OPEN)),
         ("agent st", (["status"], NO_FILES)),
         ("svc/web -o m", (["mermaid"], NO_FILES)),
         ("svc/web --protocol s", (["sctp"], NO_FILES)),
