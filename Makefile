@@ -50,7 +50,7 @@ check: .venv/.installed ## format, lint, types and the rules of the house
 	.venv/bin/mypy kubectl_packetpath agent/packetpath_agent tests
 
 .PHONY: demo
-demo: .venv/.installed ## the path of two Services, one of them broken, from a recording of a real cluster
+demo: .venv/.installed ## a namespace at a glance, and the path of two of its Services, one broken, from a recording of a real cluster
 	@sh docs/demo.sh
 
 .PHONY: bench
