@@ -204,7 +204,7 @@ def test_overview(features: Features) -> None:
     for name in names:
         alone = ask(features, f"svc/{name}")
         told = json.loads(alone.out)
-        codes = {each["code"] for way in told.get("ways", [told]) for each in way["findings"]}
+        codes = {each["code"] for part in (told, *told.get("ways", [])) for each in part["findings"]}
         ends = {0: "arrived", 1: "lost", 3: "unknown"}
         assert (found[name]["end"], found[name]["verdict"]) == (ends[alone.code], told["verdict"])
         assert {each["code"] for each in found[name]["findings"]} == codes
