@@ -109,6 +109,8 @@ def hosting(asked: Path, namespace: Namespace) -> Iterator[None]:
             each.process.kill()
         for each in running.values():
             each.process.wait()
+        for data in asked.glob("*/etcd"):
+            shutil.rmtree(data, ignore_errors=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
