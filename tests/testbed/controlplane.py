@@ -9,12 +9,11 @@ from testbed.component import Component
 from testbed.images import program_path
 from testbed.pki import Authority, Identity, kubeconfig
 from testbed.state import Record, State
-from testbed.vm import hosted
 from testbed.waiting import PATIENCE
 from testbed.wiring import CONTROL, Wiring
 
 MASTERS = "system:masters"
-PORTS = hosted.Ports(api=hosted.API_PORT, etcd=2379, etcd_peers=2380)
+ETCD = "http://127.0.0.1:2379"
 GRACE_SECONDS = 50
 """How long a node may be silent: as it is by default, where machines are not slow."""
 
@@ -41,11 +40,6 @@ class ControlPlane:
             server = f"https://{self.host}:6443" if name == "admin" else self.plan.api_url
             self.state.write(f"kubeconfigs/{name}", kubeconfig(self.state.pki, name, server))
         self.state.write("kubeconfig", self.kubeconfig("admin").read_text()).chmod(0o600)
-        if (asked := hosted.folder()) is not None:
-            if self.plan.versions[0] != hosted.VERSION:
-                raise ValueError("IPv6 cannot be a cluster's first version in the virtual machine.")
-            hosted.offer(self.state, asked)
-            hosted.lead_out(Wiring(plan=self.plan).namespace(CONTROL), self.record.kubectl_link, self.state)
 
     def kubeconfig(self, identity: str) -> Path:
         """The kubeconfig of a program or node."""
@@ -78,20 +72,12 @@ class ControlPlane:
             for node in self.plan.spec.nodes
         }
 
-    @property
-    def _ports(self) -> hosted.Ports:
-        return hosted.ports(self.state) if hosted.folder() is not None else PORTS
-
-    @property
-    def _etcd_url(self) -> str:
-        return f"http://127.0.0.1:{self._ports.etcd}"
-
     def _etcd(self) -> Component:
-        peers = f"http://127.0.0.1:{self._ports.etcd_peers}"
+        peers = "http://127.0.0.1:2380"
         flags = {
             "data-dir": self.state.folder / "etcd",
-            "listen-client-urls": self._etcd_url,
-            "advertise-client-urls": self._etcd_url,
+            "listen-client-urls": ETCD,
+            "advertise-client-urls": ETCD,
             "listen-peer-urls": peers,
             "unsafe-no-fsync": "true",
         }
@@ -100,8 +86,8 @@ class ControlPlane:
     def _api_server(self) -> Component:
         pki = self.state.pki
         flags = {
-            "etcd-servers": self._etcd_url,
-            "secure-port": self._ports.api,
+            "etcd-servers": ETCD,
+            "secure-port": 6443,
             "bind-address": "::" if 6 in self.plan.versions else "0.0.0.0",
             "advertise-address": self.plan.control(self.plan.versions[0]),
             "cert-dir": pki,
@@ -145,19 +131,6 @@ class ControlPlane:
     def _component(self, name: str, program: Path, flags: dict[str, object]) -> Component:
         arguments = tuple(f"--{flag}={value}" for flag, value in flags.items())
         namespace = Wiring(plan=self.plan).namespace(CONTROL)
-        asked = hosted.folder()
-        if asked is not None:
-            if "kubeconfig" in flags:
-                arguments += (f"--master=https://127.0.0.1:{self._ports.api}",)
-            command = (str(program), *arguments)
-            return Component(
-                state=self.state,
-                place="control",
-                name=name,
-                prefix=hosted.place_holder(self.state, asked, name, command),
-                command=hosted.WAITING,
-                environment={},
-            )
         return Component(
             state=self.state,
             place="control",

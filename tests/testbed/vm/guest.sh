@@ -22,15 +22,6 @@ mkdir -p /lib/modules
 mount --bind "$modules" /lib/modules
 ip link set lo up
 sysctl -qw fs.inotify.max_user_instances=1024
-# The way to what runs outside, for clusters alone: all that comes from them goes by the one device.
-if modprobe virtio_net; then
-	ip addr add 10.0.2.15/24 dev eth0
-	ip link set eth0 up
-	sysctl -qw net.ipv4.ip_forward=1
-	nft add table ip hosted
-	nft add chain ip hosted out '{ type nat hook postrouting priority srcnat; }'
-	nft add rule ip hosted out oifname eth0 masquerade
-fi
 for module in br_netfilter ip_vs ip_vs_rr ip_vs_wrr ip_vs_sh; do
 	modprobe "$module" || echo "guest: no module $module" >&2
 done

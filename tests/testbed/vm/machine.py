@@ -7,21 +7,17 @@ The guest sees the host's files at their own places; whatever it changes is gone
 import shlex
 import subprocess
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from testbed import build, machine
-from testbed.netns import Namespace
-from testbed.vm import hosted, kernel
+from testbed.vm import kernel
 
 RESULTS = build.cache_folder() / "vm" / "results"
 """What the last boot left: the console, the reports, and whatever tests wrote."""
 NO_CODE = 125
 """The guest ended without saying how its command did."""
-NAMESPACE = Namespace(name="ppt-vm")
-"""Where the emulator runs, with nothing but a loopback device."""
 FIRST_IN_LINE = ("nice", "-n", "-15")
 """What runs beside it on few processors takes longer, but a guest that waits misses the deadlines of its programs."""
 GUEST_SCRIPT = Path(__file__).with_name("guest.sh")
@@ -58,21 +54,14 @@ class VirtualMachine:
     ) -> Ended:
         """Boot, run a command in a folder, power off."""
         machine.check(kernel.why_not_run())
-        asked = self.results / "hosted"
-        settings = [
-            f"{name}={value}" for name, value in {hosted.FOLDER: asked, **(environment or {})}.items()
-        ]
+        settings = [f"{name}={value}" for name, value in (environment or {}).items()]
         line = shlex.join(["env", *settings, *command])
         self.results.mkdir(parents=True, exist_ok=True)
         (self.results / "command").write_text(f"cd {shlex.quote(str(folder))} && exec {line} </dev/null\n")
         (self.results / "code").unlink(missing_ok=True)
         console = self.results / "console.log"
         started = time.monotonic()
-        with (
-            _own_namespace(),
-            hosted.hosting(asked, NAMESPACE),
-            subprocess.Popen(self._qemu(console, shown), stdin=subprocess.DEVNULL) as qemu,
-        ):
+        with subprocess.Popen(self._qemu(console, shown), stdin=subprocess.DEVNULL) as qemu:
             try:
                 qemu.wait(timeout_seconds)
             except subprocess.TimeoutExpired as late:
@@ -103,7 +92,6 @@ class VirtualMachine:
         output = f"stdio,signal=off,logfile={console}" if shown else f"file,path={console}"
         share = "local,security_model=none,multidevs=remap"
         return [
-            *NAMESPACE.enter,
             *FIRST_IN_LINE,
             *("setpriv", "--pdeathsig=KILL"),
             *("qemu-system-x86_64", "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot"),
@@ -111,19 +99,6 @@ class VirtualMachine:
             *("-smp", str(self.processors), "-m", str(self.memory_mib)),
             *("-kernel", str(prepared.image), "-initrd", str(prepared.initrd), "-append", " ".join(append)),
             *("-chardev", f"{output},id=console", "-serial", "chardev:console"),
-            *("-netdev", "user,id=outside,ipv6=off", "-device", "virtio-net-pci,netdev=outside,romfile="),
             *("-virtfs", f"{share},path=/,mount_tag=host,readonly=on"),
             *("-virtfs", f"{share},path={self.results},mount_tag=results"),
         ]
-
-
-@contextmanager
-def _own_namespace() -> Iterator[None]:
-    """One run at a time has it; what an earlier one left is gone first."""
-    if NAMESPACE.exists():
-        NAMESPACE.delete()
-    NAMESPACE.create()
-    try:
-        yield
-    finally:
-        NAMESPACE.delete()
