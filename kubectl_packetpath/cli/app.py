@@ -44,8 +44,6 @@ VALUED = {
     "--image",
 }
 """Options that take a value, which may stand before the command as they may with kubectl."""
-
-
 SERVICES = {"svc", "service", "services"}
 """Without a name: all of the namespace, as with `kubectl get svc`."""
 

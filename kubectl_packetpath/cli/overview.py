@@ -1,6 +1,5 @@
 """All Services of a namespace, asked one after the other of the same nodes; each is told as soon as it is known."""
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,15 +8,19 @@ from kubectl_packetpath.cli import options
 from kubectl_packetpath.cli.exits import FAMILY_EXITS, Exit, fail, say, write
 from kubectl_packetpath.cli.install import Permission, ready_agents
 from kubectl_packetpath.cli.recorded import opened
-from kubectl_packetpath.cluster.ask import AskError
+from kubectl_packetpath.cluster.ask import AskError, find_node
 from kubectl_packetpath.cluster.model import Cluster, Service
 from kubectl_packetpath.cluster.overview import NO_WAY, Row, services_of, target_of, worst
 from kubectl_packetpath.cluster.question import Wish
 from kubectl_packetpath.cluster.ways import expand
+from kubectl_packetpath.render.machine import json_lines, yaml_lines
 from kubectl_packetpath.render.overview import document, line_of, summary
 from kubectl_packetpath.sources.api import Access, Api
 from kubectl_packetpath.sources.apiserver import read_for_services
 from kubectl_packetpath.sources.asking import Supplier, answer
+
+EXITS = {**FAMILY_EXITS, NO_WAY: Exit.UNKNOWN}
+"""By the worst row; where nothing at all could be asked, nothing is known, as for one such Service alone."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,7 +38,7 @@ def live(access: Access, wanted: Wanted, *, yes: bool, image: str) -> int:
     api = Api.connect(access)
     home = "" if wanted.everywhere else api.namespace
     cluster = read_for_services(api, home)
-    chosen = _chosen(cluster, home)
+    chosen = _chosen(cluster, home, wanted)
     with ready_agents(api, Permission(yes=yes, image=image)) as agents:
         return _Overview(cluster=cluster, supplier=agents, home=home, wanted=wanted).told(chosen)
 
@@ -44,10 +47,14 @@ def recorded(file: Path, namespace: str, wanted: Wanted) -> int:
     """Of a recording."""
     bundle, cluster = opened(file, namespace)
     home = "" if wanted.everywhere else cluster.namespace
-    return _Overview(cluster=cluster, supplier=bundle, home=home, wanted=wanted).told(_chosen(cluster, home))
+    chosen = _chosen(cluster, home, wanted)
+    return _Overview(cluster=cluster, supplier=bundle, home=home, wanted=wanted).told(chosen)
 
 
-def _chosen(cluster: Cluster, home: str) -> tuple[Service, ...]:
+def _chosen(cluster: Cluster, home: str, wanted: Wanted) -> tuple[Service, ...]:
+    """The Services to ask about; raises AskError where there are none, or where a node that is to be entered is not."""
+    for name in wanted.nodes:
+        find_node(cluster, name)
     chosen = services_of(cluster, home)
     if not chosen:
         where = f"Namespace {home}" if home else "The cluster"
@@ -73,8 +80,7 @@ class _Overview:
         starts = {w.question.start.node for row in self.rows if row.answer for w in row.answer.ways}
         if starts and starts <= missing.keys():
             fail("No node could be looked at.", "kubectl packetpath agent status", Exit.OUT_OF_REACH)
-        family = worst(row.family for row in self.rows)
-        return Exit.ARRIVES if family == NO_WAY else FAMILY_EXITS[family]
+        return EXITS[worst(row.family for row in self.rows)]
 
     def _missing(self) -> dict[str, str]:
         return {
@@ -106,14 +112,6 @@ class _Overview:
         yield from summary(self.rows, f"of {self.home}" if self.home else "of all namespaces", style)
 
     def _data(self, chosen: tuple[Service, ...]) -> Iterator[str]:
-        data = document(self._asked(chosen), {})
-        data["nodes_missing"] = document((), self._missing())["nodes_missing"]
-        if self.wanted.form == "json":
-            yield json.dumps(data, indent=2)
-        else:
-            import yaml  # noqa: PLC0415 - only who asks for YAML waits for its library
-
-            yield yaml.safe_dump(data, sort_keys=False, width=120).rstrip()
-
-
-__all__ = ["Wanted", "live", "recorded"]
+        rows = tuple(self._asked(chosen))
+        told = document(rows, self._missing())
+        yield from json_lines(told) if self.wanted.form == "json" else yaml_lines(told)

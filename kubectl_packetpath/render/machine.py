@@ -191,11 +191,21 @@ def _state(packet: Packet) -> Json:
 
 def as_json(answer: Answer, _style: Style) -> Iterator[str]:
     """JSON, indented; everything outside of ASCII is escaped, so no terminal can be led astray."""
-    yield json.dumps(document(answer), indent=2)
+    yield from json_lines(document(answer))
 
 
 def as_yaml(answer: Answer, _style: Style) -> Iterator[str]:
     """The same as YAML."""
+    yield from yaml_lines(document(answer))
+
+
+def json_lines(told: Json) -> Iterator[str]:
+    """JSON, indented; everything outside of ASCII is escaped, so no terminal can be led astray."""
+    yield json.dumps(told, indent=2)
+
+
+def yaml_lines(told: Json) -> Iterator[str]:
+    """The same as YAML."""
     import yaml  # noqa: PLC0415 - only who asks for YAML waits for its library
 
-    yield yaml.safe_dump(document(answer), sort_keys=False, width=120).rstrip()
+    yield yaml.safe_dump(told, sort_keys=False, width=120).rstrip()

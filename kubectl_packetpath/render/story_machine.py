@@ -1,6 +1,5 @@
 """A request and its connections for programs: JSON and YAML, as docs/reference-json.md says."""
 
-import json
 from collections.abc import Iterator
 
 from kubectl_packetpath.cluster.http.decision import Considered, Decision, Share
@@ -12,7 +11,7 @@ from kubectl_packetpath.cluster.naming.resolver import Resolver
 from kubectl_packetpath.cluster.naming.resolving import Resolution
 from kubectl_packetpath.findings import findings_of_proxy
 from kubectl_packetpath.render.findings import finding_of
-from kubectl_packetpath.render.machine import JSON_SCHEMA, Json, document
+from kubectl_packetpath.render.machine import JSON_SCHEMA, Json, document, json_lines, yaml_lines
 from kubectl_packetpath.render.style import Style, clean
 
 
@@ -179,11 +178,9 @@ def _resolution(found: Resolution, resolver: Resolver | None) -> Json:
 
 def story_json(found: Stories, _style: Style) -> Iterator[str]:
     """JSON, indented."""
-    yield json.dumps(story_document(found), indent=2)
+    yield from json_lines(story_document(found))
 
 
 def story_yaml(found: Stories, _style: Style) -> Iterator[str]:
     """The same as YAML."""
-    import yaml  # noqa: PLC0415 - only who asks for YAML waits for its library
-
-    yield yaml.safe_dump(story_document(found), sort_keys=False, width=120).rstrip()
+    yield from yaml_lines(story_document(found))

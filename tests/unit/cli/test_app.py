@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from kubectl_packetpath.cli.app import first_word, in_other_words
+from kubectl_packetpath.cli.app import SERVICES, first_word, in_other_words
 from kubectl_packetpath.cli.app import run as app_run
 from kubectl_packetpath.cli.options import seconds_of
+from kubectl_packetpath.cluster.ask import KINDS
 
 ROOT = Path(__file__).parents[3]
 
@@ -162,6 +163,11 @@ def test_version() -> None:
 def test_options_may_stand_before_the_target(words: str, expected: int | None) -> None:
     """As they may with kubectl."""
     assert first_word(words.split()) == expected
+
+
+def test_a_service_may_stand_alone_by_each_of_its_names() -> None:
+    """The names stand twice, for the one of targets would cost every start its import."""
+    assert {word for word, kind in KINDS.items() if kind == "service"} == SERVICES
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """All Services of a recording at a glance."""
 
 import json
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -9,11 +10,14 @@ import yaml
 from typer.testing import CliRunner, Result
 
 from kubectl_packetpath.cli.app import app
+from kubectl_packetpath.cluster.model import Cluster, Service
+from kubectl_packetpath.cluster.overview import services_of
 from kubectl_packetpath.snapshot import NetworkNamespace, Snapshot
 from kubectl_packetpath.snapshot.codec import encode
 
 ROOT = Path(__file__).parents[3]
 DEMO = str(ROOT / "docs" / "demo.packetpath")
+OVERLAY = str(ROOT / "tests" / "scenarios" / "recordings" / "overlay.packetpath")
 ROUTED = str(ROOT / "tests" / "scenarios" / "recordings" / "routed.packetpath")
 
 
@@ -97,3 +101,45 @@ def test_the_snapshot_of_one_node_has_no_services(tmp_path: Path) -> None:
 
     assert (done.exit_code, done.stdout) == (2, "")
     assert "is the snapshot of one node" in done.stderr
+
+
+def test_a_node_that_is_not_there_is_wrong_usage() -> None:
+    """A smoke test with a mistyped node never passes."""
+    done = said("svc -n demo --node node9")
+
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert done.stderr.startswith("error: There is no node node9.\n  try: nodes: node1")
+
+
+def test_where_nothing_can_be_asked_nothing_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A namespace of ExternalNames alone is no success."""
+    monkeypatch.setattr("kubectl_packetpath.cli.overview.services_of", _external)
+
+    done = said("svc -A", OVERLAY)
+
+    assert done.exit_code == 3
+    assert done.stdout.splitlines()[-1] == "2 Services of all namespaces: 2 without a way in"
+
+
+def _external(cluster: Cluster, namespace: str) -> tuple[Service, ...]:
+    return tuple(each for each in services_of(cluster, namespace) if each.type == "ExternalName")
+
+
+def test_without_a_node_there_is_no_answer(tmp_path: Path) -> None:
+    """Each node and why it could not be looked at, and where to look; never a verdict."""
+    file = tmp_path / "blind.packetpath"
+    with zipfile.ZipFile(DEMO) as whole, zipfile.ZipFile(file, "w") as blind:
+        manifest = json.loads(whole.read("manifest.json"))
+        manifest["nodes_missing"] = dict.fromkeys(("node1", "node2", "node3"), "no agent runs there")
+        blind.writestr("manifest.json", json.dumps(manifest))
+        blind.writestr("cluster.json", whole.read("cluster.json"))
+
+    done = said("svc -n demo", str(file))
+
+    assert done.exit_code == 4
+    assert "✔" not in done.stdout
+    assert done.stderr.splitlines() == [
+        *(f"node{n} could not be looked at: no agent runs there" for n in (1, 2, 3)),
+        "error: No node could be looked at.",
+        "  try: kubectl packetpath agent status",
+    ]
